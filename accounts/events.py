@@ -1,0 +1,48 @@
+"""What happened to a sign-in, told to whoever keeps the record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts.models import User
+from core.requests import client_address
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationEvent:
+    """One attempt to come in, go out or change a password."""
+
+    event: str
+    success: bool
+    user: User | None
+    reason: str
+    ip: str
+    user_agent: str
+    request_id: str
+
+
+_listeners: list[Callable[[AuthenticationEvent], None]] = []
+
+
+def on_authentication(listener: Callable[[AuthenticationEvent], None]) -> None:
+    _listeners.append(listener)
+
+
+def announce(
+    request: HttpRequest, event: str, *, success: bool = True, user: User | None = None, reason: str = ""
+) -> None:
+    fact = AuthenticationEvent(
+        event=event,
+        success=success,
+        user=user,
+        reason=reason,
+        ip=client_address(request),
+        user_agent=request.META.get("HTTP_USER_AGENT", "")[:300],
+        request_id=getattr(request, "request_id", ""),
+    )
+    for listener in _listeners:
+        # After commit and robust: a record that cannot be written must not refuse somebody who may come in.
+        transaction.on_commit(partial(listener, fact), robust=True)

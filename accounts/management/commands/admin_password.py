@@ -1,0 +1,19 @@
+"""Give the admin of a development machine a new password."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.demo import ADMIN_EMAIL, new_admin_password
+
+
+class Command(BaseCommand):
+    """`manage.py admin_password`."""
+
+    help = f"Give {ADMIN_EMAIL} a new password and print it. Development only."
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        if not settings.DEBUG:
+            raise CommandError("Only in development; in production use `manage.py changepassword`.")
+        return f"{ADMIN_EMAIL}  {new_admin_password()}"

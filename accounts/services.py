@@ -1,0 +1,109 @@
+"""What can be done with an account: each verb counts the attempt, lets the provider act and tells what happened."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from accounts.events import announce
+from accounts.identity import NewUser, Principal, SignedIn, Tokens, identity
+from accounts.identity.sessions import end_all_sessions
+from accounts.models import User, normal_email
+from core.errors import Problem
+from core.queue import enqueue
+from core.requests import client_address
+from core.throttling import require
+
+logger = structlog.get_logger(__name__)
+
+
+def sign_up(request: HttpRequest, new: NewUser) -> SignedIn:
+    require("signup-address", client_address(request))
+    try:
+        signed_in = identity().sign_up(new)
+    except Problem as problem:
+        announce(request, "signup", success=False, reason=problem.code)
+        raise
+    announce(request, "signup", user=signed_in.user)
+    return signed_in
+
+
+def sign_in(request: HttpRequest, credentials: Mapping[str, Any]) -> SignedIn:
+    require("login-address", client_address(request))
+    if email := credentials.get("email"):
+        require("login-account", normal_email(email))
+    try:
+        signed_in = identity().sign_in(credentials)
+    except Problem as problem:
+        announce(request, "login", success=False, user=_owner(email), reason=problem.code)
+        raise
+    announce(request, "login", user=signed_in.user)
+    return signed_in
+
+
+def renew_tokens(request: HttpRequest, refresh: str) -> Tokens:
+    try:
+        return identity().renew(refresh)
+    except Problem as problem:
+        announce(request, "token_refresh", success=False, reason=problem.code)
+        raise
+
+
+def sign_out(request: HttpRequest, principal: Principal) -> None:
+    identity().sign_out(principal)
+    announce(request, "logout", user=principal.user)
+
+
+def ask_password_reset(request: HttpRequest, email: str) -> None:
+    require("mail-address", client_address(request))
+    require("mail-account", normal_email(email))
+    identity().ask_password_reset(email)
+    announce(request, "password_reset_asked", user=_owner(email))
+
+
+def reset_password(request: HttpRequest, *, uid: str, token: str, password: str) -> None:
+    require("mail-address", client_address(request))
+    user = identity().reset_password(uid=uid, token=token, password=password)
+    announce(request, "password_reset", user=user)
+
+
+def ask_verification(request: HttpRequest, user: User) -> None:
+    require("mail-address", client_address(request))
+    require("mail-account", user.email)
+    identity().ask_verification(user)
+
+
+def verify_email(request: HttpRequest, *, uid: str, token: str) -> None:
+    require("mail-address", client_address(request))
+    user = identity().verify_email(uid=uid, token=token)
+    announce(request, "email_verified", user=user)
+
+
+def ask_erasure(user: User) -> None:
+    """Shut the account at once; a worker erases it, here and at the identity provider."""
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(is_active=False, erasure_asked_at=Now())
+        end_all_sessions(user, why="erased")
+        transaction.on_commit(lambda: enqueue("accounts.erase", user.pk), robust=True)
+
+
+def erase(user_id: str) -> None:
+    """Forget a user who asked for it. Asking twice, or a second worker, finds nothing left to do."""
+    user = User.objects.filter(pk=user_id, erasure_asked_at__isnull=False).first()
+    if user is None:
+        return
+    identity().erase(user)
+    user.delete()
+    logger.info("account_erased", user_id=user_id)
+
+
+def waiting_erasures() -> list[str]:
+    waiting = User.objects.filter(erasure_asked_at__isnull=False).order_by("erasure_asked_at")
+    return [str(pk) for pk in waiting.values_list("pk", flat=True)[:100]]
+
+
+def _owner(email: str | None) -> User | None:
+    return User.objects.filter(email=normal_email(email)).first() if email else None

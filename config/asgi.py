@@ -1,0 +1,39 @@
+"""The streams, and the whole API in one process where one process is enough.
+
+Django's own ASGI handler is slow for plain requests, so they go through the WSGI application on threads. Behind a
+proxy that sends only the streaming paths here, that half is idle.
+"""
+
+import os
+import re
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("DB_POOL_SIZE", "16")
+
+from a2wsgi import WSGIMiddleware
+from django.core.asgi import get_asgi_application
+
+from config.wsgi import application as wsgi_application
+
+STREAMING_PATHS = re.compile(r"/api/.+/(events|stream)/")
+
+streams = get_asgi_application()
+plain = WSGIMiddleware(wsgi_application, workers=16)  # type: ignore[arg-type]
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await _answer_lifespan(receive, send)
+    elif STREAMING_PATHS.fullmatch(scope["path"]):
+        await streams(scope, receive, send)
+    else:
+        await plain(scope, receive, send)
+
+
+async def _answer_lifespan(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

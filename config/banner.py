@@ -1,0 +1,55 @@
+"""What `make run` says once everything is up."""
+
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.conf import settings
+
+from config.parts import Part, installed_parts
+
+if TYPE_CHECKING:
+    from accounts.demo import Demo
+
+
+def banner(*, url: str, demo: "Demo") -> str:
+    lines = [
+        "",
+        f"  Whyral is ready: {url}",
+        "",
+        f"  docs      {url}/api/docs/",
+        f"  admin     {url}/admin/",
+        f"            {demo.admin_email}  {_password(demo.admin_password, again='make admin-password')}",
+        f"  demo user {demo.email}  {_password(demo.password, again='')}",
+        "",
+        *_table(installed_parts({config.name for config in apps.get_app_configs()})),
+        "",
+        f"  Try:  {_command(url, demo)}",
+        "",
+        "  Ctrl-C stops everything.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _password(password: str | None, *, again: str) -> str:
+    if password:
+        return f"password {password}  (shown only this once)"
+    return f"password: as shown at the first start{f'; a new one: {again}' if again else ''}"
+
+
+def _table(parts: list[Part]) -> list[str]:
+    heading = f"  {'part':<10}{'runs on':<28}to switch, set"
+    return [heading, *(_row(part) for part in parts)]
+
+
+def _row(part: Part) -> str:
+    if switch := part.switched_by:
+        return f"  {part.name:<10}{part.real:<28}({switch} is set)"
+    return f"  {part.name:<10}{part.default:<28}{' or '.join(part.switches)} for {part.real}"
+
+
+def _command(url: str, demo: "Demo") -> str:
+    if settings.IDENTITY_PROVIDER != "local":
+        return f"curl -s {url}/api/accounts/plans/"
+    token = f"$(.venv/bin/python manage.py token {demo.email})"
+    return f'curl -s {url}/api/accounts/me/ -H "Authorization: Bearer {token}"'

@@ -1,0 +1,29 @@
+"""The Celery application: it carries ids between processes and owns no truth."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, task_prerun
+from django.db import close_old_connections
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("whyral")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+# Celery's Django support closes the database connection around every task unless this is set, under exactly this key.
+app.conf["CELERY_DB_REUSE_MAX"] = 10**9
+app.steps["worker"].add(DjangoStructLogInitStep)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Celery leaves logging alone when this signal has a receiver; settings have configured it."""
+
+
+@task_prerun.connect
+def drop_dead_connections(**_: Any) -> None:
+    # With connections kept across tasks, this is what notices that PostgreSQL was restarted.
+    close_old_connections()

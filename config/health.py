@@ -1,0 +1,83 @@
+"""Whether the service is well: for orchestrators, for people, and for the page that wakes somebody up."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import Error as DatabaseProblem
+from django.http import HttpRequest, JsonResponse
+
+from config.heartbeat import LATE_AFTER_SECONDS, ages
+from core import redis
+
+_migrated = False
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    """The process answers. Nothing else is asked: restarting us does not mend a database."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """Requests can be served: the database answers and is migrated. Redis is not needed to answer."""
+    database = _timed(_check_migrated)
+    return JsonResponse({"status": database["status"], "database": database}, status=_status(database))
+
+
+def health(request: HttpRequest) -> JsonResponse:
+    """Everything at once. 503 only when requests cannot be served; a part that is away makes it `degraded`."""
+    database, redis_ = _timed(_check_database), _timed(_check_redis)
+    parts = {"database": database, "redis": redis_, **_check_workers()}
+    well = all(part["status"] == "ok" for part in parts.values())
+    overall = "ok" if well else "degraded" if database["status"] == "ok" else "down"
+    return JsonResponse({"status": overall, **parts}, status=_status(database))
+
+
+def _status(database: dict[str, Any]) -> int:
+    return 200 if database["status"] == "ok" else 503
+
+
+def _timed(check: Callable[[], None]) -> dict[str, Any]:
+    start = time.perf_counter()
+    try:
+        check()
+        status = "ok"
+    except (DatabaseProblem, redis.RedisAway):
+        status = "down"
+    return {"status": status, "ms": round((time.perf_counter() - start) * 1000, 1)}
+
+
+def _check_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _check_migrated() -> None:
+    # Looked at until it holds; migrations are never undone under a running service.
+    global _migrated
+    _check_database()
+    if not _migrated:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise DatabaseProblem("Migrations are waiting.")
+        _migrated = True
+
+
+def _check_redis() -> None:
+    redis.ask(lambda client: client.ping())
+
+
+def _check_workers() -> dict[str, dict[str, Any]]:
+    try:
+        seen = ages()
+    except redis.RedisAway:
+        return {"workers": {"status": "unknown"}, "beat": {"status": "unknown"}}
+    late = {name: age is None or age > LATE_AFTER_SECONDS for name, age in seen.items()}
+    workers = {name.removeprefix("worker:"): age for name, age in seen.items() if name != "beat"}
+    quiet = any(late[name] for name in late if name != "beat")
+    return {
+        "workers": {"status": "quiet" if quiet else "ok", "seconds_since_last_task": workers},
+        "beat": {"status": "quiet" if late["beat"] else "ok", "seconds_since_last_tick": seen["beat"]},
+    }

@@ -1,0 +1,45 @@
+"""What every test stands on; the servers are started by tests/environment.py."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.identity.local import start_session
+from accounts.models import User
+from accounts.usage import ensure_live_subscription
+from core import redis
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis() -> None:
+    redis.client().flushall()
+
+
+@pytest.fixture(autouse=True)
+def _seeded_rows_survive(django_db_serialized_rollback) -> None:
+    """A test with real commits empties every table afterwards; the plans that migrations made are put back."""
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings) -> None:
+    """A password hash takes a tenth of a second on purpose; the tests that are about passwords set it back."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def user(db) -> User:
+    user = User.objects.create_user("user@example.com", "a long password")
+    ensure_live_subscription(user)
+    return user
+
+
+@pytest.fixture
+def api(user) -> APIClient:
+    """A client signed in as `user`."""
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {start_session(user).access}")
+    return client
+
+
+@pytest.fixture
+def stranger() -> APIClient:
+    return APIClient(raise_request_exception=False)

@@ -1,0 +1,133 @@
+"""How every endpoint answers: one shape for every error, lists from plain values."""
+
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DataError, InterfaceError, OperationalError
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import set_rollback
+
+from core import errors
+from core.paging import KeysetPagination, page_of
+
+logger = structlog.get_logger(__name__)
+
+
+def checked(shape: type[Serializer[Any]], data: Any, **options: Any) -> Any:
+    """The serializer, with valid data in it."""
+    form = shape(data=data, **options)
+    form.is_valid(raise_exception=True)
+    return form
+
+
+def bounded_body(request: Request) -> bytes:
+    """The raw bytes of a body, for signatures; never more than a body may have."""
+    body = request._request.read(settings.MAX_BODY_BYTES + 1)
+    if len(body) > settings.MAX_BODY_BYTES:
+        raise errors.TooLarge(details={"max_bytes": settings.MAX_BODY_BYTES})
+    return body
+
+
+class ValuesListView(GenericAPIView[Any]):
+    """A paged list drawn straight from `.values()`: the serializer names the fields and describes them, no more."""
+
+    pagination_class = KeysetPagination
+    order: tuple[str, ...] = ("created_at", "id")
+    descending = True
+
+    def rows(self) -> QuerySet[Any]:
+        raise NotImplementedError
+
+    def get(self, request: Request) -> Response:
+        fields = self.get_serializer_class().Meta.fields  # type: ignore[attr-defined]
+        rows = self.rows().values(*fields)
+        return Response(page_of(request, rows, order=self.order, descending=self.descending))
+
+
+def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn whatever a view raised into the one error shape; what is not ours to explain goes on to the 500 page."""
+    problem = translate(error)
+    if problem is None:
+        return None
+    set_rollback()
+    response = Response(error_body(problem, context["request"]), status=problem.status)
+    if problem.retry_after is not None:
+        response["Retry-After"] = str(max(1, round(problem.retry_after)))
+    if isinstance(problem, errors.Unauthenticated):
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def translate(error: Exception) -> errors.Problem | None:
+    if isinstance(error, errors.Problem):
+        return error
+    if isinstance(error, exceptions.APIException):
+        return _from_rest_framework(error)
+    if isinstance(error, Http404):
+        return errors.Missing()
+    if isinstance(error, PermissionDenied):
+        return errors.Forbidden()
+    if isinstance(error, RequestDataTooBig):
+        return errors.TooLarge()
+    if isinstance(error, DataError):
+        # The last net under a value that no validation foresaw: PostgreSQL would not take it.
+        return errors.Invalid("The request holds a value that cannot be stored.")
+    if isinstance(error, (OperationalError, InterfaceError)):
+        logger.error("database_away", error=type(error).__name__)
+        return errors.DatabaseUnavailable(retry_after=2)
+    return None
+
+
+def _from_rest_framework(error: exceptions.APIException) -> errors.Problem:
+    if isinstance(error, exceptions.ValidationError):
+        details = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        return errors.Invalid(details=details)
+    if isinstance(error, exceptions.Throttled):
+        return errors.TooMany(retry_after=error.wait)  # type: ignore[attr-defined]
+    known = {401: errors.Unauthenticated, 403: errors.Forbidden, 404: errors.Missing}
+    if kind := known.get(error.status_code):
+        return kind()
+    problem = errors.Problem(str(error.detail))
+    problem.status, problem.code = error.status_code, str(error.get_codes())
+    return problem
+
+
+def error_body(problem: errors.Problem, request: Any) -> dict[str, Any]:
+    return {
+        "error": problem.message,
+        "code": problem.code,
+        "details": problem.details,
+        "request_id": getattr(getattr(request, "_request", request), "request_id", ""),
+    }
+
+
+def problem_page(problem: errors.Problem, request: HttpRequest) -> JsonResponse:
+    return JsonResponse(error_body(problem, request), status=problem.status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return problem_page(errors.Missing(), request)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return problem_page(translate(exception) or errors.Invalid(), request)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return problem_page(errors.Forbidden(), request)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    return problem_page(errors.Problem(), request)
+
+
+def no_such_endpoint(request: HttpRequest) -> JsonResponse:
+    return problem_page(errors.Missing("There is no such endpoint. Paths end with a slash; see /api/docs/."), request)

@@ -1,0 +1,299 @@
+"""The one door out: every call to an outside service is checked, timed, bounded, retried and recorded here.
+
+    answer = http.request(vendor="youtube", operation="videos", url=URL, params={"id": ids}, headers={"x-api-key": key})
+    with http.stream(vendor="instagram", operation="media", url=url, follow_redirects=True, max_bytes=cap) as incoming:
+        for chunk in incoming: file.write(chunk)
+
+Vendors give statuses meanings of their own, so every status comes back as an answer (`require_success` turns those
+outside 2xx into VendorRefused), except 429, 500, 502, 503 and 504: these are tried again where that is harmless, and
+then raised, unless the caller lists them in `accept`.
+
+    VendorBusy            429 to the last try; `retry_after` is what the vendor asked for
+    VendorUnavailable     500, 502, 503, 504 to the last try; no name, no connection, a broken one, bad TLS
+    VendorTimeout         `timeout` seconds in all, or `read_timeout` seconds of silence, went by
+    VendorAnswerInvalid   not HTTP, compressed though we ask for plain bytes, or `json()` on something else
+    VendorAnswerTooLarge  a body over `max_bytes`
+    AddressRefused        the address, a redirect, or what the name resolves to may not be visited
+    NotConfigured         a header that cannot be sent: mostly a key with a line break in it
+"""
+
+import functools
+import random
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, BinaryIO, Concatenate, ParamSpec, Self, TypeVar
+
+import httpcore
+import httpx
+import orjson
+import structlog
+
+from core import errors
+from core.addresses import Network, Trip, check_url, refused, translated
+
+P = ParamSpec("P")
+D = TypeVar("D")
+T = TypeVar("T")
+
+MAX_ATTEMPTS = 3
+MAX_HOPS = 5
+BACKOFF_SECONDS = 0.25
+# A longer wait belongs in the row (`run_after`), not in a sleeping worker.
+LONGEST_PAUSE = 10.0
+LONGEST_RETRY_AFTER = 86_400.0
+IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
+UNAVAILABLE = {429, 500, 502, 503, 504}
+REDIRECTS = {301, 302, 303, 307, 308}
+DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "Whyral/1.0"}
+# Any other header may hold a key, so it stays behind when a redirect leads to another origin.
+HARMLESS_HEADERS = {"accept", "accept-language", "range", "user-agent"}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Call:
+    """What `request` and `stream` take, by keyword. Without a repr, for addresses, headers and bodies hold keys."""
+
+    vendor: str
+    operation: str
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    content: bytes | BinaryIO | None = None  # a file is sent from its start, again at every try
+    timeout: float = 30.0  # for everything: names, redirects, tries, pauses, the body
+    read_timeout: float = 15.0  # the longest silence; raise it for a model that thinks before it speaks
+    max_bytes: int = 10_000_000
+    follow_redirects: bool = False  # GET and HEAD only
+    idempotent: bool | None = None  # may it be tried again? By default the method decides
+    accept: Collection[int] = ()  # statuses that are answers here, though they are normally tried again
+
+
+@dataclass(frozen=True, kw_only=True)
+class VendorCall:
+    """One finished call, as listeners and the log see it. `outcome` is "ok" or the code of an error."""
+
+    vendor: str
+    operation: str
+    method: str
+    host: str
+    status: int | None
+    outcome: str
+    duration_ms: int
+    bytes: int
+    attempts: int
+    request_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    url: str = field(repr=False)
+
+    def json(self) -> Any:
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as problem:
+            raise errors.VendorAnswerInvalid(details={"status": self.status, "problem": problem.msg}) from None
+
+    def require_success(self) -> Self:
+        if not 200 <= self.status < 300:
+            raise errors.VendorRefused(details={"status": self.status})
+        return self
+
+
+class Incoming:
+    """An answer whose body is still on its way: iterate over it once, in chunks of some 64 KB."""
+
+    def __init__(self, *, call: Call, trip: Trip, url: httpx.URL, response: httpcore.Response) -> None:
+        self.status, self.url = response.status, str(url)
+        self.headers: Mapping[str, str] = httpx.Headers(response.headers)
+        self._call, self._trip, self._response = call, trip, response
+
+    def __iter__(self) -> Iterator[bytes]:
+        with closing(self), translated(self._trip):
+            self._check_head()
+            received = 0
+            for chunk in self._response.iter_stream():
+                received += len(chunk)
+                self._trip.bytes += len(chunk)
+                self._check_size(received)
+                yield chunk
+
+    def read(self) -> Answer:
+        return Answer(status=self.status, headers=self.headers, url=self.url, body=b"".join(self))
+
+    def close(self) -> None:
+        self._response.close()
+
+    def _check_head(self) -> None:
+        # Refused, not inflated: one megabyte of gzip can hold four gigabytes, and no vendor here needs it.
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            raise errors.VendorAnswerInvalid(details={"problem": "compressed"})
+        if self._call.method != "HEAD" and self.status != 304:
+            self._check_size(int(self.headers.get("content-length", 0)))
+
+    def _check_size(self, size: int) -> None:
+        if size > self._call.max_bytes:
+            raise errors.VendorAnswerTooLarge(details={"limit": self._call.max_bytes})
+
+
+def _spelled_as(make: Callable[P, Call]) -> Callable[[Callable[[D, Call], T]], Callable[Concatenate[D, P], T]]:
+    """Let a method that takes a Call be called with the Call's fields, so that these are listed once."""
+
+    def decorate(act: Callable[[D, Call], T]) -> Callable[Concatenate[D, P], T]:
+        def spelled(door: D, /, *args: P.args, **fields: P.kwargs) -> T:
+            return act(door, make(*args, **fields))
+
+        return functools.wraps(act)(spelled)
+
+    return decorate
+
+
+class Door:
+    """The way out, over a network that can be given."""
+
+    def __init__(self, *, network: Network, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._network, self._sleep = network, sleep
+        self._listeners: list[Callable[[VendorCall], None]] = []
+
+    def on_call(self, listener: Callable[[VendorCall], None]) -> None:
+        """Hand `listener` the record of every finished call, in the thread that made it."""
+        self._listeners.append(listener)
+
+    @_spelled_as(Call)
+    def request(self, call: Call) -> Answer:
+        with self._recorded(call) as trip:
+            return self._insist(call, trip, Incoming.read)
+
+    @_spelled_as(Call)
+    @contextmanager
+    def stream(self, call: Call) -> Iterator[Incoming]:
+        with self._recorded(call) as trip, closing(self._insist(call, trip, lambda incoming: incoming)) as incoming:
+            yield incoming
+
+    @contextmanager
+    def _recorded(self, call: Call) -> Iterator[Trip]:
+        trip, outcome = Trip(seconds=call.timeout, silence=call.read_timeout), "interrupted"
+        try:
+            yield trip
+            outcome = "ok" if (trip.status or 0) < 400 else errors.VendorRefused.code
+        except errors.Problem as problem:
+            outcome = problem.code
+            raise
+        finally:
+            self._announce(call, trip, outcome)
+
+    def _announce(self, call: Call, trip: Trip, outcome: str) -> None:
+        record = VendorCall(
+            vendor=call.vendor,
+            operation=call.operation,
+            method=call.method,
+            host=trip.host,
+            status=trip.status,
+            outcome=outcome,
+            duration_ms=round((time.monotonic() - trip.started) * 1000),
+            bytes=trip.bytes,
+            attempts=trip.attempts,
+            request_id=structlog.contextvars.get_contextvars().get("request_id"),
+        )
+        log.info("vendor_call", **asdict(record))
+        for listener in self._listeners:
+            try:
+                listener(record)
+            except Exception:  # a listener's trouble is never the caller's
+                log.exception("vendor_call_listener_failed", listener=repr(listener))
+
+    def _insist(self, call: Call, trip: Trip, finish: Callable[[Incoming], T]) -> T:
+        while True:
+            trip.attempts += 1
+            try:
+                return finish(self._visit(call, trip))
+            except errors.VendorUnavailable as problem:
+                pause = _pause(call, trip, problem)
+                if pause is None:
+                    raise
+            self._sleep(pause)
+
+    def _visit(self, call: Call, trip: Trip) -> Incoming:
+        url, headers = check_url(call.url, params=call.params), _checked_headers(call.headers)
+        may_follow = call.follow_redirects and call.method in {"GET", "HEAD"}
+        trip.host = url.raw_host.decode("ascii")
+        for _ in range(1 + MAX_HOPS):
+            incoming = self._send(call, trip, url, headers)
+            location = incoming.headers.get("location")
+            if not (may_follow and location and incoming.status in REDIRECTS):
+                return _available(call, incoming)
+            incoming.close()
+            url, headers = _next_hop(url, headers, location)
+        raise refused("redirects")
+
+    def _send(self, call: Call, trip: Trip, url: httpx.URL, headers: Mapping[str, str]) -> Incoming:
+        trip.status = None
+        if call.content is not None and not isinstance(call.content, bytes):
+            call.content.seek(0)
+        request = httpx.Request(call.method, url, headers=headers, json=call.json, content=call.content)
+        response = self._network.send(request, trip)
+        trip.status = response.status
+        return Incoming(call=call, trip=trip, url=url, response=response)
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise errors.NotConfigured(details={"header": name})
+    return DEFAULT_HEADERS | {name.lower(): value for name, value in headers.items()}
+
+
+def _next_hop(url: httpx.URL, headers: dict[str, str], location: str) -> tuple[httpx.URL, dict[str, str]]:
+    target = check_url(location, base=str(url))
+    if url.scheme == "https" and target.scheme == "http":
+        raise refused("downgrade")
+    if (url.scheme, url.raw_host, url.port) == (target.scheme, target.raw_host, target.port):
+        return target, headers
+    return target, DEFAULT_HEADERS | {name: headers[name] for name in HARMLESS_HEADERS & headers.keys()}
+
+
+def _available(call: Call, incoming: Incoming) -> Incoming:
+    if incoming.status not in UNAVAILABLE or incoming.status in call.accept:
+        return incoming
+    incoming.close()
+    state = errors.VendorBusy if incoming.status == 429 else errors.VendorUnavailable
+    raise state(details={"status": incoming.status}, retry_after=_retry_after(incoming.headers.get("retry-after", "")))
+
+
+def _retry_after(text: str) -> float | None:
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        return min(float(text), LONGEST_RETRY_AFTER)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _pause(call: Call, trip: Trip, problem: errors.Problem) -> float | None:
+    """Seconds to wait before the next try, or None where there is none: not harmless, or not in time."""
+    harmless = call.method in IDEMPOTENT if call.idempotent is None else call.idempotent
+    if not harmless or trip.attempts == MAX_ATTEMPTS:
+        return None
+    pause = (problem.retry_after or 0.0) + random.uniform(0.0, BACKOFF_SECONDS * 2**trip.attempts)  # noqa: S311
+    return pause if pause < min(trip.left(), LONGEST_PAUSE) else None
+
+
+_door = Door(network=Network())
+request = _door.request
+stream = _door.stream
+on_call = _door.on_call

@@ -1,0 +1,42 @@
+"""Handing ids to the workers without ever being held up by the broker."""
+
+import threading
+import time
+from typing import Any, cast
+
+import structlog
+from celery import current_app
+from kombu.connection import Connection
+from kombu.exceptions import KombuError
+from kombu.pools import ProducerPool, producers
+from redis.exceptions import RedisError
+
+logger = structlog.get_logger(__name__)
+REST_SECONDS = 1.0
+# The workers' own connections wait longer: theirs block on purpose while a queue is empty.
+QUICK = {"socket_timeout": 0.4, "socket_connect_timeout": 0.4, "retry_on_timeout": False}
+
+_lock = threading.Lock()
+_away_until = 0.0
+
+
+def enqueue(task: str, *ids: Any) -> bool:
+    """Send the task of this name, or answer False at once: the row is there, and a sweeper sends what was not sent."""
+    global _away_until
+    if time.monotonic() < _away_until:
+        return False
+    try:
+        with _producers().acquire(block=True, timeout=0.5) as producer:  # type: ignore[no-untyped-call]
+            current_app.send_task(task, args=[str(each) for each in ids], producer=producer, retry=False)
+    except (KombuError, RedisError, OSError) as error:
+        _away_until = time.monotonic() + REST_SECONDS
+        logger.warning("broker_away", task=task, error=type(error).__name__)
+        return False
+    return True
+
+
+def _producers() -> ProducerPool:
+    with _lock:
+        options = {**current_app.conf.broker_transport_options, **QUICK}
+        connection = Connection(current_app.conf.broker_write_url, transport_options=options)  # type: ignore[no-untyped-call]
+        return cast(ProducerPool, producers[connection])

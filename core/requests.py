@@ -1,0 +1,39 @@
+"""What is known of a request before any view sees it: its id, and the address it came from."""
+
+import re
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from core.ids import uuid7
+
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+
+
+class RequestTrackingMiddleware:
+    """Give each request an id that logs, tasks and vendor calls carry on, and the answer its counters."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        offered = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = offered if SANE_ID.fullmatch(offered) else str(uuid7())
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        for name, value in getattr(request, "rate_headers", {}).items():
+            response[name] = value
+        return response
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's address: the entry our own outermost proxy added, since a caller can forge all before it."""
+    forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    if settings.TRUSTED_PROXIES and len(forwarded) >= settings.TRUSTED_PROXIES:
+        return str(forwarded[-settings.TRUSTED_PROXIES])[:45]
+    return str(request.META.get("REMOTE_ADDR") or "unknown")

@@ -1,0 +1,111 @@
+"""How often somebody may ask: counted in one step in Redis, so exact across threads, processes and machines.
+
+Each limit is a cell of the generic cell rate algorithm: it refills evenly, so `limit` requests may come at once and
+then one each `seconds / limit`. Redis keeps the time, so clocks of ours that disagree do not matter.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+from redis import Redis
+from redis.exceptions import NoScriptError
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from core import redis
+from core.errors import LimitsUnavailable, TooMany
+from core.requests import client_address
+
+logger = structlog.get_logger(__name__)
+
+# Answers {allowed, milliseconds until the cell is full again, milliseconds to wait}.
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local emission, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local after = full_at + emission
+if after - now > window then return {0, math.ceil(full_at - now), math.ceil(after - now - window)} end
+redis.call('SET', KEYS[1], after, 'PX', math.ceil(after - now))
+return {1, math.ceil(after - now), 0}
+"""
+TAKE_SHA = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Where a caller stands after asking."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_seconds: int
+    wait_seconds: int
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset_seconds),
+        }
+
+
+def take(scope: str, key: str) -> Rate:
+    """Count one request of `key` against the limit named `scope`."""
+    limit, seconds = settings.THROTTLES[scope]
+    emission, window = seconds * 1000 / limit, seconds * 1000
+    arguments = (f"rate:{scope}:{key}", emission, window)
+    allowed, until_full, wait = redis.ask(lambda connection: _evaluate(connection, arguments))
+    remaining = max(0, math.floor((window - until_full) / emission))
+    return Rate(bool(allowed), limit, remaining, math.ceil(until_full / 1000), math.ceil(wait / 1000))
+
+
+def _evaluate(connection: Redis, arguments: tuple[str, float, float]) -> list[int]:
+    try:
+        return list(connection.evalsha(TAKE_SHA, 1, *arguments))
+    except NoScriptError:
+        # Redis was restarted, or sees the script for the first time: EVAL leaves it there.
+        return list(connection.eval(TAKE, 1, *arguments))
+
+
+def require(scope: str, key: str) -> None:
+    """Count one attempt that guards a password or a mailbox: without Redis it is refused, not waved through."""
+    try:
+        rate = take(scope, digest(key))
+    except redis.RedisAway as away:
+        raise LimitsUnavailable(retry_after=redis.REST_SECONDS) from away
+    if not rate.allowed:
+        logger.warning("attempts_limited", scope=scope)
+        raise TooMany(retry_after=rate.wait_seconds)
+
+
+def digest(key: str) -> str:
+    # E-mail addresses do not belong in Redis.
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class ApiThrottle(BaseThrottle):
+    """The general limit: per user, per address for strangers. Open without Redis: it protects our machines only."""
+
+    scope = "api"
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        try:
+            self.rate = take(self.scope, _identity(request))
+        except redis.RedisAway:
+            return True
+        request._request.rate_headers = self.rate.headers()  # type: ignore[attr-defined]
+        return self.rate.allowed
+
+    def wait(self) -> float:
+        return self.rate.wait_seconds
+
+
+def _identity(request: Request) -> str:
+    if request.user and request.user.is_authenticated:
+        return f"u{request.user.pk}"
+    return f"a{client_address(request._request)}"

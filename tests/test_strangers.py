@@ -1,0 +1,106 @@
+"""What one user can reach of another: every route, found by itself, tried with somebody else's ids."""
+
+import itertools
+import uuid
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from accounts.identity.local import start_session
+from accounts.models import IdempotentAnswer, OutgoingMail, User, UserSession, UserUsage
+from analytics.models import AuthenticationLog
+
+METHODS = ("get", "post", "put", "patch", "delete")
+CANARY = "canary-7f3a"
+# What answers anybody: each is open on purpose.
+OPEN = {
+    "api/schema/", "api/docs/", "api/accounts/signup/", "api/accounts/login/", "api/accounts/token/refresh/",
+    "api/accounts/reset-password/", "api/accounts/reset-password/confirm/", "api/accounts/verify-email/",
+    "api/accounts/plans/", "api/accounts/webhook/clerk/",
+}  # fmt: skip
+
+
+def routes(patterns=None, prefix=""):
+    for pattern in patterns if patterns is not None else get_resolver().url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern) and route.startswith("api/"):
+            yield route, pattern
+
+
+def address(route, ids):
+    """The route with its parameters filled from `ids` in turn."""
+    parts = route.split("<")
+    return "/" + parts[0] + "".join(next(ids) + part.partition(">")[2] for part in parts[1:])
+
+
+@pytest.fixture
+def ana(db):
+    user = User.objects.create_user("ana@example.com", "a long password", full_name=CANARY)
+    start_session(user)
+    UserUsage.objects.create(user=user, day="2026-11-01", platform="x", url_lookups=4321)
+    AuthenticationLog.objects.create(user=user, event="login", success=True, reason=CANARY)
+    OutgoingMail.objects.create(user=user, template="verify_email")
+    IdempotentAnswer.objects.create(user=user, key=CANARY, fingerprint="f", status=200, body={"text": CANARY})
+    return user
+
+
+@pytest.fixture
+def ben(db):
+    return User.objects.create_user("ben@example.com", "another password")
+
+
+@pytest.fixture
+def as_ben(ben):
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {start_session(ben).access}")
+    return client
+
+
+def state_of(user):
+    models = (UserSession, UserUsage, AuthenticationLog, OutgoingMail, IdempotentAnswer)
+    rows = {model.__name__: list(model.objects.filter(user=user).order_by("pk").values()) for model in models}
+    return {"user": User.objects.filter(pk=user.pk).values().get(), **rows}
+
+
+def ids_of(user):
+    models = (UserSession, AuthenticationLog, OutgoingMail, IdempotentAnswer)
+    found = [str(pk) for model in models for pk in model.objects.filter(user=user).values_list("pk", flat=True)]
+    return [str(user.pk), *found, str(uuid.uuid4())]
+
+
+ROUTES = [route for route, _ in routes() if not route.startswith("api/(") and "^api/" not in route]
+
+
+def test_the_sweep_finds_the_routes():
+    assert "api/accounts/me/" in ROUTES
+    assert len(ROUTES) >= 19
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("method", METHODS)
+def test_another_user_sees_and_changes_nothing(route, method, ana, as_ben, settings):
+    settings.THROTTLES = dict.fromkeys(settings.THROTTLES, (10_000, 60))
+    before = state_of(ana)
+    for each in ids_of(ana) if "<" in route else [str(ana.pk)]:
+        url = address(route, itertools.repeat(each))
+        body = {"user": str(ana.pk), "user_id": str(ana.pk), "id": each, "refresh": "x"}
+        query = f"?user={ana.pk}&user_id={ana.pk}&id={each}"
+        answer = getattr(as_ben, method)(url + query, body if method != "get" else None, format="json")
+        assert answer.status_code < 500
+        assert CANARY.encode() not in answer.content
+        assert b"4321" not in answer.content
+        assert b"ana@example.com" not in answer.content
+        if "<" in route:
+            assert answer.status_code in {404, 405}
+    assert state_of(ana) == before
+
+
+@pytest.mark.parametrize("route", sorted(set(ROUTES) - OPEN))
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stranger_is_sent_away(route, method, db):
+    answer = getattr(APIClient(), method)(address(route, itertools.repeat(str(uuid.uuid4()))), {}, format="json")
+    assert answer.status_code in {401, 405}
+    assert answer.json()["code"] in {"unauthenticated", "method_not_allowed"}
