@@ -147,7 +147,7 @@ class UserUsage(models.Model):
     """How much a user used on one UTC day on one platform."""
 
     id = models.BigAutoField(primary_key=True)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="usage")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="usage", db_index=False)
     day = models.DateField()
     platform = models.CharField(max_length=20)
     handle_analyses = models.PositiveIntegerField(default=0)
@@ -157,6 +157,7 @@ class UserUsage(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint("user", "day", "platform", name="one_usage_row_a_day")]
+        indexes = [models.Index("user", "day", "id", name="usage_of_user")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.platform}"
@@ -214,7 +215,7 @@ class OutgoingMail(Row):
 class IdempotentAnswer(Row):
     """The answer given to a keyed request, kept so that the same request gets the same answer."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="Of the method, the path and the body.")
     status = models.PositiveSmallIntegerField(null=True)

@@ -9,7 +9,9 @@ from core.models import Row
 class AuthenticationLog(Row):
     """One attempt to come in, go out or change a password."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     event = models.CharField(max_length=30)
     success = models.BooleanField()
     reason = models.CharField(max_length=60, blank=True)

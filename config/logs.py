@@ -32,7 +32,7 @@ def logging_config(*, readable: bool, level: str) -> dict[str, Any]:
         "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"}},
         "root": {"handlers": ["stdout"], "level": level},
         # Django repeats at warning level what the answer already says; its 5xx lines stay.
-        "loggers": {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
+        "loggers": {"django.request": {"level": "ERROR"}, "httpcore": {"level": "WARNING"}},
     }
 
 

@@ -27,6 +27,8 @@ from sandbox.control import Asked, Reply, Route, Sandbox
 BREACHED = {"password", "correct horse battery staple"}
 SHORTEST_PASSWORD = 8
 TOKEN_SECONDS = 60
+# The number of a key that no instance signs with.
+STRANGER = -1
 ALPHABET = string.ascii_letters + string.digits
 USER = json.loads(Path(__file__).with_name("clerk_user.json").read_text())
 SESSION = json.loads(Path(__file__).with_name("clerk_session.json").read_text())
@@ -114,6 +116,11 @@ class ClerkSandbox(Sandbox):
         # Not `jwt.encode`, which has an opinion about claims.
         payload = json.dumps(claims).encode()
         return api_jws.encode(payload, self.private_key, "RS256", {"kid": self.key_id, **(headers or {})})
+
+    def forged(self, session_id: str, **headers: Any) -> str:
+        """A token that is right in everything but the key."""
+        payload = json.dumps(self.claims(session_id)).encode()
+        return api_jws.encode(payload, rsa_key(STRANGER), "RS256", {"kid": self.key_id, **headers})
 
     def webhook(self, kind: str, data: dict[str, Any], *, event_id: str = "") -> tuple[bytes, dict[str, str]]:
         """The body and the headers that Svix would deliver an event with."""

@@ -9,7 +9,6 @@ from accounts.identity.contract import Principal
 from accounts.models import User, UserSession
 from core.errors import Unauthenticated
 
-
 SESSION_KEY = re.compile(r"[A-Za-z0-9_-]{8,100}", re.ASCII)
 
 

@@ -20,7 +20,7 @@ from pytest_django import Settings
 from core import errors
 from core.addresses import Network, check_url
 from core.http import Answer, Door
-from core.tests.test_http import TLS, Server, redirect, reply
+from core.tests.servers import TLS, Server, redirect, reply
 
 PUBLIC = "93.184.216.34"
 

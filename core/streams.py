@@ -1,0 +1,297 @@
+"""Live events: what happens to one thing, in order, to whoever is watching it now.
+
+A stream is a bounded Redis stream that is forgotten an hour after its last entry. The rows are the truth: `append`
+gives up at once when Redis is away, and a reader must get by without the entry. A tail is for async views. It costs
+one Redis connection (8 kB here, 10 kB there, one descriptor on each side) while it runs, and no thread.
+
+Resuming after `Last-Event-ID`, without gaps or duplicates, has two forms.
+
+Events that are rows (a status history) carry their row's id as `event_id`. The view asks `latest` BEFORE it reads the
+rows, sends the rows that come after Last-Event-ID, then tails from `latest`, leaving out the ids it has just sent.
+Entries are appended after commit, so a row that was not read yet has its entry after `latest`. Entries that could
+not be appended are found by reading the rows again at each heartbeat and before the last event. All this holds if
+ids grow in the order of commits: the row must get its id under a lock on the thing it belongs to.
+
+Events that are no rows (the words of an answer) carry no `event_id`; the browser is given the entry's own id, and
+`tail(after=entry_id(header))` goes on right behind it. Where that entry is no longer kept, StreamGone says that
+something may have been missed, and the view answers with the row as it is. An EventSource asks again after every
+end, also after the last event: a tail that starts at the last event ends at once, and 204 makes the browser stop.
+"""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from asgiref.sync import SyncToAsync, sync_to_async
+from django.conf import settings
+from django.db import connections
+from django.http import StreamingHttpResponse
+from redis import Redis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from core import redis
+from core.errors import Missing
+
+logger = structlog.get_logger(__name__)
+
+START = "0"
+HEARTBEAT = b": heartbeat\n\n"
+LONGEST = 10_000
+KEEP_SECONDS = 3600
+BATCH = 100
+# How long one blocking read may take: it bounds how late a stream's disappearance is noticed.
+SLICE_SECONDS = 5.0
+# What a healthy Redis may take to answer, or to end a blocking read, before it is held to be away.
+GRACE_SECONDS = 1.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+ENTRY_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,10}")
+LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class StreamGone(Missing):
+    """These live events are no longer kept."""
+
+    code = "stream_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of a stream; its data stays the JSON text it was written as."""
+
+    entry_id: str
+    name: str
+    data: str
+    event_id: str = ""
+    last: bool = False
+
+    def encode(self) -> bytes:
+        return _frame(self.name, self.data, self.event_id or self.entry_id)
+
+
+def append(stream: str, event: str, data: Any, *, event_id: str = "", last: bool = False) -> str | None:
+    """Add an event, the last one if so marked, and answer its entry id; None where Redis could not take it."""
+    fields = {"event": event, "data": _json(data)}
+    fields |= {"id": event_id} if event_id else {}
+    fields |= {"last": "1"} if last else {}
+    try:
+        return redis.ask(lambda connection: _write(connection, _key(stream), fields))
+    except redis.RedisAway:
+        return None
+    except RedisError as error:
+        # Full or read-only, perhaps: whoever writes has more important things to do.
+        logger.warning("event_not_written", stream=stream, error=type(error).__name__)
+        return None
+
+
+def read(stream: str, *, after: str = START) -> list[Event]:
+    """Everything that is kept behind an entry, or raise RedisAway."""
+    entries = redis.ask(lambda connection: connection.xrange(_key(stream), min=f"({after}"))
+    return [_event(entry_id, fields) for entry_id, fields in entries]
+
+
+def latest(stream: str) -> str:
+    """The entry to tail from so as to get only what is new; where it cannot be known, the start."""
+    try:
+        entries = redis.ask(lambda connection: connection.xrevrange(_key(stream), count=1))
+    except redis.RedisAway:
+        return START
+    return str(entries[0][0]) if entries else START
+
+
+def entry_id(last_event_id: str | None) -> str:
+    """The entry that a Last-Event-ID header names, or the start."""
+    return last_event_id if last_event_id and ENTRY_ID.fullmatch(last_event_id) else START
+
+
+async def tail(
+    stream: str, *, after: str = START, heartbeat: float = 15.0, patience: float = 60.0
+) -> AsyncGenerator[Event | None, None]:
+    """Yield what is and will be behind an entry, up to the last event, and None each time a heartbeat is due.
+
+    Raises StreamGone when an entry may have been missed, or when for `patience` seconds there was no such stream or
+    no Redis. The stream may be tailed before its first event is written.
+    """
+    loop, reader = asyncio.get_running_loop(), _Reader(_key(stream), after, patience)
+    due = loop.time() + heartbeat
+    try:
+        while not reader.ended:
+            for event in await reader.read(min(due - loop.time(), SLICE_SECONDS)):
+                yield event
+            if loop.time() >= due and not reader.ended:
+                yield None
+                due = loop.time() + heartbeat
+    finally:
+        await reader.close()
+
+
+class _Reader:
+    """One place in one stream, and a connection that blocks there."""
+
+    def __init__(self, key: str, position: str, patience: float) -> None:
+        self.key, self.position, self.patience = key, position, patience
+        self.ended = False
+        self.connection: AbstractConnection | None = None
+        self.give_up_at: float | None = None
+        self.pause = FIRST_PAUSE
+
+    async def read(self, seconds: float) -> list[Event]:
+        """Wait at most so long for what comes next; [] also while Redis is away."""
+        try:
+            await self._connect()
+            return [] if self.ended else await self._next(max(seconds, 0.001))
+        except (RedisError, OSError) as error:
+            logger.info("tail_interrupted", stream=self.key, error=type(error).__name__)
+            await self.close()
+            self._lose_patience()
+            await asyncio.sleep(min(max(seconds, 0.0), self._next_pause()))
+            return []
+
+    async def close(self) -> None:
+        if self.connection:
+            # Not waiting: a cancelled view must end now, and closing is all there is to do.
+            await self.connection.disconnect(nowait=True)
+            self.connection = None
+
+    async def _connect(self) -> None:
+        if self.connection:
+            return
+        # Made by a pool only because that reads the address; a pool that lent it would keep every connection of a
+        # busy hour, and one with a limit would let blocked readers lock out all others.
+        self.connection = ConnectionPool.from_url(
+            settings.REDIS_URL,
+            protocol=2,
+            decode_responses=True,
+            socket_timeout=GRACE_SECONDS,
+            socket_connect_timeout=GRACE_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        ).make_connection()
+        await self.connection.connect()
+        if self.position != START:
+            await self._find_position()
+
+    async def _find_position(self) -> None:
+        entries = await self._ask("XRANGE", self.key, self.position, self.position)
+        if not entries:
+            raise StreamGone
+        self.ended = _event(*entries[0]).last
+
+    async def _next(self, seconds: float) -> list[Event]:
+        block = max(1, int(seconds * 1000))
+        words = ("XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", self.key, self.position)
+        answer = await self._ask(*words, seconds=seconds)
+        self.pause = FIRST_PAUSE
+        if not answer:
+            await self._look()
+            return []
+        events = [_event(*entry) for entry in answer[0][1]]
+        self.position, self.give_up_at = events[-1].entry_id, None
+        self.ended = any(event.last for event in events)
+        return events
+
+    async def _look(self) -> None:
+        if await self._ask("EXISTS", self.key):
+            self.give_up_at = None
+        elif self.position != START:
+            raise StreamGone
+        else:
+            self._lose_patience()
+
+    async def _ask(self, *words: str | int, seconds: float = 0.0) -> Any:
+        assert self.connection is not None
+        await self.connection.send_command(*words)
+        return await self.connection.read_response(timeout=seconds + GRACE_SECONDS)
+
+    def _lose_patience(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self.give_up_at = self.give_up_at or now + self.patience
+        if now >= self.give_up_at:
+            raise StreamGone
+
+    def _next_pause(self) -> float:
+        # Spread out: every tail of every process lost its connection in the same moment.
+        pause = self.pause * random.uniform(0.5, 1.0)  # noqa: S311
+        self.pause = min(self.pause * 2, LONGEST_PAUSE)
+        return pause
+
+
+def encode(name: str, data: Any, *, event_id: str = "") -> bytes:
+    """An event that comes from a row, as the browser reads it."""
+    return _frame(name, _json(data), event_id)
+
+
+def respond_with(chunks: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
+    """Answer with encoded events as they come; when the stream is gone the answer ends and the browser asks again."""
+    response = StreamingHttpResponse(_stream(chunks), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def _stream(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    await sync_to_async(_close_connections)()
+    _end_thread()
+    # Without a first byte some servers and proxies hold the headers back, and the browser does not know it is connected.
+    yield HEARTBEAT
+    async with aclosing(chunks):
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except StreamGone:
+            return
+
+
+def _close_connections() -> None:
+    # The thread that asked keeps its connection until the request ends, and a stream is a long request: a few streams
+    # would take the whole pool. An open transaction is somebody else's.
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+def _end_thread() -> None:
+    # Under ASGI each request has a thread for its sync code and keeps it, idle, until it ends. More sync code gets a new one.
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if context and (executor := SyncToAsync.context_to_thread_executor.pop(context, None)):
+        executor.shutdown(wait=False)
+
+
+def _key(stream: str) -> str:
+    return f"stream:{stream}"
+
+
+def _write(connection: Redis, key: str, fields: dict[str, str]) -> str:
+    with connection.pipeline(transaction=True) as pipe:
+        pipe.xadd(key, fields, maxlen=LONGEST, approximate=True)  # type: ignore[arg-type]
+        pipe.expire(key, KEEP_SECONDS)
+        return str(pipe.execute()[0])
+
+
+def _event(entry: str, fields: Sequence[str] | dict[str, str]) -> Event:
+    named = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
+    return Event(entry, named.get("event", ""), named.get("data", ""), named.get("id", ""), "last" in named)
+
+
+def _json(data: Any) -> str:
+    try:
+        return orjson.dumps(data, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:
+        # Half a surrogate pair, say, where a model's words were cut: escaped, it harms nobody.
+        return json.dumps(data)
+
+
+def _frame(name: str, text: str, event_id: str) -> bytes:
+    # A line end in any of them would begin a field of somebody else's choosing.
+    head = [("event", name), ("id", event_id)]
+    lines = [f"{field}: {LINE_END.sub(' ', value)}" for field, value in head if value]
+    lines += [f"data: {line}" for line in LINE_END.split(text)]
+    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
