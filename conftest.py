@@ -6,17 +6,13 @@ from rest_framework.test import APIClient
 from accounts.identity.local import start_session
 from accounts.models import User
 from accounts.usage import ensure_live_subscription
+from config.celery import app as celery_app
 from core import redis
 
 
 @pytest.fixture(autouse=True)
 def _empty_redis() -> None:
     redis.client().flushall()
-
-
-@pytest.fixture(autouse=True)
-def _seeded_rows_survive(django_db_serialized_rollback) -> None:
-    """A test with real commits empties every table afterwards; the plans that migrations made are put back."""
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +39,15 @@ def api(user) -> APIClient:
 @pytest.fixture
 def stranger() -> APIClient:
     return APIClient(raise_request_exception=False)
+
+
+@pytest.fixture
+def celery_broker():
+    """Point the application at another broker for one test."""
+    before = celery_app.conf.broker_url
+
+    def use(url: str) -> None:
+        celery_app.conf.broker_url = celery_app.conf.broker_write_url = url
+
+    yield use
+    use(before)

@@ -36,6 +36,7 @@ class Child:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_TO_REMEMBER))
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS_PER_MINUTE + 1))
     started_at: float = 0.0
+    settled: bool = False
     start_again_at: float = 0.0
 
     def start(self) -> None:
@@ -61,6 +62,9 @@ class Child:
         lines = [line.decode(errors="replace").rstrip() for line in whole]
         self.lines.extend(lines)
         return lines if data else None
+
+    def is_starting(self, now: float) -> bool:
+        return not self.settled and not self.deaths and now - self.started_at < STARTING_SECONDS
 
     def has_died(self) -> bool:
         if self.process is None:
@@ -139,13 +143,14 @@ class Children:
 
     def _plan_restart(self, child: Child, now: float) -> None:
         self.mirror(seconds=0.1)
-        end = _end(self._collect(child))
-        if not child.deaths and now - child.started_at < STARTING_SECONDS:
-            # The cause is in its last lines, and trying again rarely helps.
+        code = self._collect(child)
+        if code > 0 and child.is_starting(now):
+            # It gave up by itself: the cause is in its last lines, and trying again rarely helps.
             last = "\n".join(f"    {line}" for line in child.lines) or "    (it said nothing)"
-            raise ChildDied(f"{child.name} stopped while starting ({end}). Its last lines:\n{last}")
+            raise ChildDied(f"{child.name} stopped while starting (exit code {code}). Its last lines:\n{last}")
         child.deaths.append(now)
         lately = sum(1 for death in child.deaths if now - death < 60)
+        end = f"signal {-code}" if code < 0 else f"exit code {code}"
         if lately > RESTARTS_PER_MINUTE:
             raise ChildDied(f"{child.name} died {lately} times within a minute, at last with {end}; its lines say why.")
         child.start_again_at = now + lately
@@ -168,7 +173,3 @@ class Children:
         if output and output in self.selector.get_map():
             self.selector.unregister(output)
         return child.collect()
-
-
-def _end(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -58,6 +58,7 @@ def databases() -> dict[str, dict[str, Any]]:
     config |= {"CONN_MAX_AGE": 0 if pool_size else None, "CONN_HEALTH_CHECKS": True}
     options = config.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 2)
+    options.setdefault("application_name", "web" if pool_size else "worker")
     if pool_size:
         options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1.0, "name": "web"}
     if config["PORT"] == TRANSACTION_POOLER_PORT:

@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 import structlog
+from structlog.dev import plain_traceback
 from structlog.typing import Processor
 
 SHARED: list[Processor] = [
@@ -37,7 +38,8 @@ def logging_config(*, readable: bool, level: str) -> dict[str, Any]:
 
 
 def _readable() -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
+    # Plain tracebacks: the default prints every local variable, and passwords are local variables somewhere.
+    return [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain_traceback)]
 
 
 def _configure_structlog() -> None:

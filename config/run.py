@@ -61,22 +61,28 @@ class Stop:
     """Counts how often it was asked for: once is in order, twice is in a hurry."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.times = 0
+        self.make = os.getppid() if os.environ.get("MAKELEVEL") else None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._count)
 
     def _count(self, *_: int | FrameType | None) -> None:
-        self.asked += 1
+        self.times += 1
+
+    @property
+    def asked(self) -> bool:
+        # A make that was killed cannot pass the signal on, and leaves us to another parent.
+        return self.times > 0 or self.make not in (None, os.getppid())
 
     def in_a_hurry(self) -> bool:
-        return self.asked > 1
+        return self.times > 1
 
     def say(self, text: str) -> None:
         try:
             print(text, flush=True)
         except OSError:
             # The terminal, or whoever read our output, is gone.
-            self.asked = self.asked or 1
+            self.times = self.times or 1
 
 
 def main() -> None:
@@ -169,10 +175,12 @@ def _bind(address: Address) -> None:
 
 def serve(*, address: Address, children: Children, stop: Stop) -> None:
     # The web server reads its code while the database is looked after here.
-    children.start(_web(address))
+    web = _web(address)
+    children.start(web)
     demo = _prepare_database()
     children.start(*_workers())
     _wait_until_ready(address=address, children=children, stop=stop)
+    web.settled = True
     if not stop.asked:
         stop.say(banner(url=address.url, demo=demo))
     while not stop.asked:

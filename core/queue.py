@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 logger = structlog.get_logger(__name__)
 REST_SECONDS = 1.0
 # The workers' own connections wait longer: theirs block on purpose while a queue is empty.
-QUICK = {"socket_timeout": 0.4, "socket_connect_timeout": 0.4, "retry_on_timeout": False}
+QUICK_SECONDS = 0.4
+QUICK = {"socket_timeout": QUICK_SECONDS, "socket_connect_timeout": QUICK_SECONDS, "max_retries": 1}
 
 _lock = threading.Lock()
 _away_until = 0.0
@@ -38,5 +39,7 @@ def enqueue(task: str, *ids: Any) -> bool:
 def _producers() -> ProducerPool:
     with _lock:
         options = {**current_app.conf.broker_transport_options, **QUICK}
-        connection = Connection(current_app.conf.broker_write_url, transport_options=options)  # type: ignore[no-untyped-call]
+        connection = Connection(
+            current_app.conf.broker_write_url, transport_options=options, connect_timeout=QUICK_SECONDS
+        )  # type: ignore[no-untyped-call]
         return cast(ProducerPool, producers[connection])

@@ -1,8 +1,8 @@
 """The one connection to Redis for limits, streams and heartbeats: bounded in time, and left alone while it is away."""
 
-import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 import structlog
@@ -22,35 +22,39 @@ class RedisAway(Exception):
     """Redis does not answer."""
 
 
-_lock = threading.Lock()
-_client: Redis | None = None
-_away_until = 0.0
+class _Link:
+    """One server: its client, and until when it is left alone."""
+
+    def __init__(self, url: str) -> None:
+        self.away_until = 0.0
+        # One retry: a connection that idled through a restart of Redis fails once, the next one works.
+        self.client = Redis.from_url(
+            url,
+            socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 1),
+            decode_responses=True,
+        )
+
+
+@cache
+def _link(url: str) -> _Link:
+    return _Link(url)
 
 
 def client() -> Redis:
-    """A client per process; redis-py's pool is safe across threads and forks."""
-    global _client
-    with _lock:
-        if _client is None:
-            # One retry: a connection that idled through a restart of Redis fails once, the next one works.
-            _client = Redis.from_url(
-                settings.REDIS_URL,
-                socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
-                socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
-                retry=Retry(NoBackoff(), 1),
-                decode_responses=True,
-            )
-        return _client
+    """The process's client; redis-py's pool is safe across threads and forks."""
+    return _link(settings.REDIS_URL).client
 
 
 def ask(question: Callable[[Redis], Answer]) -> Answer:
     """Put a question to Redis, or raise RedisAway at once while it is known not to answer."""
-    global _away_until
-    if time.monotonic() < _away_until:
+    link = _link(settings.REDIS_URL)
+    if time.monotonic() < link.away_until:
         raise RedisAway
     try:
-        return question(client())
+        return question(link.client)
     except (RedisConnectionError, RedisTimeoutError) as error:
-        _away_until = time.monotonic() + REST_SECONDS
+        link.away_until = time.monotonic() + REST_SECONDS
         logger.warning("redis_away", error=type(error).__name__)
         raise RedisAway from error

@@ -20,12 +20,13 @@ end, also after the last event: a tail that starts at the last event ends at onc
 
 import asyncio
 import json
+import math
 import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import structlog
@@ -95,8 +96,8 @@ def append(stream: str, event: str, data: Any, *, event_id: str = "", last: bool
 
 def read(stream: str, *, after: str = START) -> list[Event]:
     """Everything that is kept behind an entry, or raise RedisAway."""
-    entries = redis.ask(lambda connection: connection.xrange(_key(stream), min=f"({after}"))
-    return [_event(entry_id, fields) for entry_id, fields in entries]
+    entries: Any = redis.ask(lambda connection: connection.xrange(_key(stream), min=f"({after}"))
+    return [_event(*entry) for entry in entries]
 
 
 def latest(stream: str) -> str:
@@ -140,14 +141,15 @@ class _Reader:
     def __init__(self, key: str, position: str, patience: float) -> None:
         self.key, self.position, self.patience = key, position, patience
         self.ended = False
-        self.connection: AbstractConnection | None = None
+        self.connection = _connection()
         self.give_up_at: float | None = None
         self.pause = FIRST_PAUSE
 
     async def read(self, seconds: float) -> list[Event]:
         """Wait at most so long for what comes next; [] also while Redis is away."""
         try:
-            await self._connect()
+            if not self.connection.is_connected:
+                await self._connect()
             return [] if self.ended else await self._next(max(seconds, 0.001))
         except (RedisError, OSError) as error:
             logger.info("tail_interrupted", stream=self.key, error=type(error).__name__)
@@ -157,25 +159,11 @@ class _Reader:
             return []
 
     async def close(self) -> None:
-        if self.connection:
-            # Not waiting: a cancelled view must end now, and closing is all there is to do.
-            await self.connection.disconnect(nowait=True)
-            self.connection = None
+        # Not waiting: a cancelled view must end now, and closing is all there is to do.
+        await self.connection.disconnect(nowait=True)
 
     async def _connect(self) -> None:
-        if self.connection:
-            return
-        # Made by a pool only because that reads the address; a pool that lent it would keep every connection of a
-        # busy hour, and one with a limit would let blocked readers lock out all others.
-        self.connection = ConnectionPool.from_url(
-            settings.REDIS_URL,
-            protocol=2,
-            decode_responses=True,
-            socket_timeout=GRACE_SECONDS,
-            socket_connect_timeout=GRACE_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        ).make_connection()
-        await self.connection.connect()
+        await self.connection.connect()  # type: ignore[no-untyped-call]
         if self.position != START:
             await self._find_position()
 
@@ -207,9 +195,10 @@ class _Reader:
             self._lose_patience()
 
     async def _ask(self, *words: str | int, seconds: float = 0.0) -> Any:
-        assert self.connection is not None
-        await self.connection.send_command(*words)
-        return await self.connection.read_response(timeout=seconds + GRACE_SECONDS)
+        # The client's own read timeout, when given, answers None instead of raising, as a silent stream does.
+        async with asyncio.timeout(seconds + GRACE_SECONDS):
+            await self.connection.send_command(*words)
+            return await self.connection.read_response(timeout=math.inf)
 
     def _lose_patience(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -222,6 +211,20 @@ class _Reader:
         pause = self.pause * random.uniform(0.5, 1.0)  # noqa: S311
         self.pause = min(self.pause * 2, LONGEST_PAUSE)
         return pause
+
+
+def _connection() -> AbstractConnection:
+    # Made by a pool only because that reads the address: a pool that lent it would keep every connection of a busy
+    # hour, and one with a limit would let readers that block lock out all others.
+    pool = ConnectionPool.from_url(
+        settings.REDIS_URL,
+        protocol=2,
+        decode_responses=True,
+        socket_timeout=GRACE_SECONDS,
+        socket_connect_timeout=GRACE_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return cast(AbstractConnection, pool.make_connection())  # type: ignore[no-untyped-call]
 
 
 def encode(name: str, data: Any, *, event_id: str = "") -> bytes:
@@ -240,7 +243,7 @@ def respond_with(chunks: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
 async def _stream(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     await sync_to_async(_close_connections)()
     _end_thread()
-    # Without a first byte some servers and proxies hold the headers back, and the browser does not know it is connected.
+    # Without a first byte some servers hold the headers back, and the browser does not know that it is connected.
     yield HEARTBEAT
     async with aclosing(chunks):
         try:
@@ -259,7 +262,8 @@ def _close_connections() -> None:
 
 
 def _end_thread() -> None:
-    # Under ASGI each request has a thread for its sync code and keeps it, idle, until it ends. More sync code gets a new one.
+    # Under ASGI each request has a thread for its sync code, and would keep it, idle, to its end. Should more sync
+    # code come, it gets a new one.
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context and (executor := SyncToAsync.context_to_thread_executor.pop(context, None)):
         executor.shutdown(wait=False)

@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import jwt
 import pytest
 from django.test import Client
 
@@ -50,6 +51,14 @@ def test_strangers_cannot_make_it_ask_for_keys_more_than_once_in_a_while(clerk, 
             assert all(pool.map(lambda token: refused(identity, token), flood))
         assert clerk.count("jwks") == times
         clock.now += REST_SECONDS + 1
+
+
+def test_what_clerk_can_never_have_signed_makes_it_ask_for_nothing(clerk, session):
+    identity = ClerkIdentity()
+    hmac = jwt.encode(clerk.claims(session), "s" * 32, algorithm="HS256", headers={"kid": clerk.key_id})
+    no_key_id = jwt.encode(clerk.claims(session), clerk.private_key, algorithm="RS256")
+    assert all(refused(identity, token) for token in (hmac, no_key_id, "rubbish", "a.b.c"))
+    assert clerk.calls == []
 
 
 @pytest.mark.django_db

@@ -150,7 +150,9 @@ def test_the_end_of_a_session_refuses_the_tokens_it_still_has(kind, clerk, clien
     bearer = {"Authorization": f"Bearer {clerk.token(session)}"}
     assert client.get("/api/accounts/me/", headers=bearer).status_code == 200
     assert post(client, *clerk.webhook(kind, clerk.sessions[session])) == 200
+    called = len(clerk.calls)
     assert client.get("/api/accounts/me/", headers=bearer).status_code == 401
+    assert len(clerk.calls) == called
 
 
 def test_the_end_of_a_session_never_seen_is_remembered_and_harms_no_other(clerk):

@@ -217,7 +217,7 @@ def test_it_is_described_in_the_schema() -> None:
     assert "409" in operation["responses"]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize("known", ["new", "expired"])
 def test_it_takes_effect_once_when_20_identical_requests_arrive_together(user: User, known: str) -> None:
     if known == "expired":
@@ -233,7 +233,7 @@ def test_it_takes_effect_once_when_20_identical_requests_arrive_together(user: U
     assert IdempotentAnswer.objects.count() == 1
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_it_hands_the_key_on_when_the_first_of_many_fails(user: User) -> None:
     answers = together(8, lambda: send(client_of(user), {"wait": 0.05, "end": "problem"}))
     assert [answer.status_code for answer in answers] == [403] * 8

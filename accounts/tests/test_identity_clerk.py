@@ -75,6 +75,13 @@ def test_a_user_without_a_verified_address_gets_one_that_no_mail_reaches(clerk, 
         assert (user.email, user.email_verified) == (f"{user_id.lower()}@users.clerk.invalid", False)
 
 
+@pytest.mark.parametrize("status", ["unverified", "failed", "expired", "transferable", None])
+def test_an_address_counts_only_while_it_is_verified(status, clerk, identity):
+    user_id = clerk.add_user("ana@example.com")
+    clerk.users[user_id]["email_addresses"][0]["verification"]["status"] = status
+    assert not identity.principal(clerk.token(clerk.open_session(user_id))).user.email_verified
+
+
 def test_only_the_primary_address_counts(clerk, identity):
     user_id = clerk.add_user("ana@example.com")
     clerk.change_user(user_id, primary_email_address_id=None)

@@ -25,7 +25,7 @@ def test_a_mail_is_sent_once_however_often_its_message_comes(user, mailoutbox):
     assert waiting_mail() == []
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_ten_workers_with_the_same_message_send_one_mail(user, mailoutbox):
     mail_id = owe(user)
 

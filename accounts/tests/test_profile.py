@@ -41,7 +41,7 @@ def test_markup_in_a_name_comes_back_as_text(api):
     assert api.patch(ME, {"full_name": name}, format="json").json()["full_name"] == name
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_an_export_holds_every_part_and_nothing_secret(user, api, stranger):
     stranger.post("/api/accounts/login/", {"email": user.email, "password": "a long password"}, format="json")
     UserUsage.objects.create(user=user, day="2026-11-01", platform="x", url_lookups=3)

@@ -160,7 +160,7 @@ def test_a_caller_cannot_choose_the_address_it_is_counted_under(db, stranger, se
     assert statuses[-1] == 429
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_the_owner_sees_who_came_in_and_who_tried(user, stranger):
     sign_in(stranger, password="wrong")
     access = sign_in(stranger, HTTP_USER_AGENT="Firefox").json()["access"]

@@ -62,7 +62,7 @@ def test_a_mail_to_prove_the_address_is_owed(db, stranger):
     assert OutgoingMail.objects.values_list("template", "user__email").get() == ("verify_email", "ana@example.com")
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_the_same_form_sent_by_twenty_at_once_makes_one_account(stranger, settings):
     settings.THROTTLES = dict.fromkeys(settings.THROTTLES, (10_000, 60))
     statuses = []
