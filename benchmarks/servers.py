@@ -1,6 +1,7 @@
 """The servers measured: the service as a deployment runs it, and each rival under the same server and threads."""
 
 import contextlib
+import http.client
 import os
 import socket
 import subprocess
@@ -23,7 +24,7 @@ SETTINGS = {
 }
 # The service's own entry point; a rival needs none, Django's factory will do.
 TARGETS = {"ours": ["config.wsgi:application"]}
-FACTORY = ["--factory", "benchmarks.rivals.wsgi:application"]
+FACTORY = ["--factory", "django.core.wsgi:get_wsgi_application"]
 
 
 class DidNotStart(Exception):
@@ -60,7 +61,8 @@ def _server(name: str, home: Path) -> Iterator[Server]:
     try:
         if can_pin():
             os.sched_setaffinity(process.pid, {SERVER_CORE})
-        client = _connect(port, process, log)
+        _wait_until_it_answers(port, process, log)
+        client = Client(port)
         yield Server(client=client, pids=with_children(process.pid))
         client.close()
     finally:
@@ -68,13 +70,15 @@ def _server(name: str, home: Path) -> Iterator[Server]:
         process.wait(timeout=START_SECONDS)
 
 
-def _connect(port: int, process: subprocess.Popen[bytes], log: Path) -> Client:
+def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        try:
-            return Client(port)
-        except OSError:
-            time.sleep(0.05)
+        request = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(request):
+            request.request("GET", "/")
+            request.getresponse()
+            return
+        time.sleep(0.05)
     raise DidNotStart(log.read_text(errors="replace")[-2000:])
 
 

@@ -6,6 +6,7 @@ import fcntl
 import http.client
 import importlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -62,7 +63,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.times = 0
-        self.make = os.getppid() if os.environ.get("MAKELEVEL") else None
+        self.make = Make(os.getppid()) if os.environ.get("MAKELEVEL") else None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._count)
 
@@ -71,8 +72,7 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        # A make that was killed cannot pass the signal on, and leaves us to another parent.
-        return self.times > 0 or self.make not in (None, os.getppid())
+        return self.times > 0 or (self.make is not None and self.make.has_stopped())
 
     def in_a_hurry(self) -> bool:
         return self.times > 1
@@ -83,6 +83,26 @@ class Stop:
         except OSError:
             # The terminal, or whoever read our output, is gone.
             self.times = self.times or 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Make:
+    """The make that runs us: it passes a SIGTERM on, but no SIGINT that reached it alone, and no SIGKILL of course."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.listened = self._catches_interrupts()
+
+    def has_stopped(self) -> bool:
+        return os.getppid() != self.pid or (self.listened and not self._catches_interrupts())
+
+    def _catches_interrupts(self) -> bool:
+        # It takes its handler away at the first SIGINT and waits for us from then on.
+        status = Path(f"/proc/{self.pid}/status")
+        if not status.exists():
+            return False
+        caught = re.search(r"^SigCgt:\s*([0-9a-f]+)", status.read_text(), re.MULTILINE)
+        return caught is not None and bool(int(caught[1], 16) >> (signal.SIGINT - 1) & 1)
 
 
 def main() -> None:

@@ -1,8 +1,7 @@
 """The one door out: every call to an outside service is checked, timed, bounded, retried and recorded here.
 
     answer = http.request(vendor="youtube", operation="videos", url=URL, params={"id": ids}, headers={"x-api-key": key})
-    with http.stream(vendor="instagram", operation="media", url=url, follow_redirects=True, max_bytes=cap) as incoming:
-        for chunk in incoming: file.write(chunk)
+    with http.stream(vendor="instagram", operation="media", url=url, follow_redirects=True, max_bytes=cap) as chunks:
 
 Vendors give statuses meanings of their own, so every status comes back as an answer (`require_success` turns those
 outside 2xx into VendorRefused), except 429, 500, 502, 503 and 504: these are tried again where that is harmless, and
@@ -17,6 +16,7 @@ then raised, unless the caller lists them in `accept`.
     NotConfigured         a header that cannot be sent: mostly a key with a line break in it
 """
 
+import atexit
 import functools
 import random
 import re
@@ -39,7 +39,6 @@ from core.addresses import Network, Trip, check_url, refused, translated
 P = ParamSpec("P")
 D = TypeVar("D")
 T = TypeVar("T")
-
 MAX_ATTEMPTS = 3
 MAX_HOPS = 5
 BACKOFF_SECONDS = 0.25
@@ -294,6 +293,7 @@ def _pause(call: Call, trip: Trip, problem: errors.Problem) -> float | None:
 
 
 _door = Door(network=Network())
+atexit.register(_door.close)
 request = _door.request
 stream = _door.stream
 on_call = _door.on_call

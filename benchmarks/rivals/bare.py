@@ -26,7 +26,7 @@ def activity(request: HttpRequest, user: UUID) -> JsonResponse:
     rows = AuthenticationLog.objects.filter(user=user).order_by("-created_at", "-id").values(*ACTIVITY)
     found = list(rows[:50])
     answer = {"next": _next(user, found[-1]["created_at"], found[-1]["id"]), "previous": None, "results": found}
-    return JsonResponse(answer, json_dumps_params=COMPACT)
+    return _answer(answer)
 
 
 @cache
@@ -38,14 +38,21 @@ def _next(user: UUID, *values: Any) -> str:
 
 def subscription(request: HttpRequest, user: UUID) -> JsonResponse:
     live = Subscription.objects.select_related("plan").get(user=user, status="ACTIVE")
-    return JsonResponse(_subscription(live), json_dumps_params=COMPACT)
+    return _answer(_subscription(live))
 
 
 def profile(request: HttpRequest, user: UUID) -> JsonResponse:
     live = Subscription.objects.select_related("plan", "user").get(user=user, status="ACTIVE")
     answer = {name: getattr(live.user, name) for name in PROFILE}
     answer |= {"plan": _plan(live.plan), "subscription": _subscription(live)}
-    return JsonResponse(answer, json_dumps_params=COMPACT)
+    return _answer(answer)
+
+
+def _answer(body: dict[str, Any]) -> JsonResponse:
+    response = JsonResponse(body, json_dumps_params=COMPACT)
+    # CommonMiddleware would do it; without it the server sends chunks.
+    response["Content-Length"] = len(response.content)
+    return response
 
 
 def _subscription(live: Subscription) -> dict[str, Any]:

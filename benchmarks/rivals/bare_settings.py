@@ -9,5 +9,6 @@ MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "benchmarks.rivals.bare"
 AUTH_USER_MODEL = "accounts.User"
 USE_TZ = True
+TIME_ZONE = "UTC"
 # Cheaper than the service's own pool, which a rival does not have to survive a restart of PostgreSQL with.
 DATABASES = {"default": databases()["default"] | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False, "OPTIONS": {}}}

@@ -5,6 +5,7 @@ from benchmarks.rivals.bare_settings import (  # noqa: F401
     AUTH_USER_MODEL,
     DATABASES,
     SECRET_KEY,
+    TIME_ZONE,
     USE_TZ,
 )
 from config.env import env
