@@ -46,9 +46,7 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg]
     search_fields = ["email__startswith"]
     search_help_text = "The beginning of an e-mail address."
     ordering = ["-created_at"]
-    readonly_fields = [
-        "email", "provider", "provider_id", "created_at", "updated_at", "last_login", "erasure_asked_at",
-    ]  # fmt: skip
+    readonly_fields = ["provider", "provider_id", "created_at", "updated_at", "last_login", "erasure_asked_at"]
     fieldsets = [
         (None, {"fields": ["email", "email_verified", "password", "full_name", "company_name"]}),
         ("Where from", {"fields": ["provider", "provider_id", "created_at", "last_login", "erasure_asked_at"]}),
@@ -57,6 +55,10 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg]
     add_fieldsets = [(None, {"fields": ["email", "full_name", "password1", "password2"]})]
     autocomplete_fields = ["groups"]
     actions = ["end_sessions", "deactivate"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        # An address is proved by its owner; a new one would have to be proved again.
+        return [*super().get_readonly_fields(request, obj), *(["email"] if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
