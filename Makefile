@@ -1,7 +1,7 @@
 # `make run` and `make test` need Python 3.11 or newer, make and a package index; they see to everything else.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format clean
+.PHONY: help run admin-password test check bench format clean
 
 python := .venv/bin/python
 # Python 3.12 and 3.11 first: the embedded Redis has wheels for these two and is compiled for any other.
@@ -18,11 +18,15 @@ exit 1
 endef
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
 
 run: ## start everything, on http://127.0.0.1:8000 (PORT=9000 make run for another port)
 	$(call environment,run)
 	@exec $(python) -m config.run
+
+admin-password: ## a new password for the admin, where `make run` showed the first one too long ago
+	$(call environment,run)
+	@$(python) manage.py admin_password
 
 test: ## the whole suite
 	$(call environment,dev)

@@ -219,10 +219,11 @@ class IdempotentAnswer(Row):
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="Of the method, the path and the body.")
     status = models.PositiveSmallIntegerField(null=True)
-    body = models.JSONField(null=True)
+    body = models.TextField(null=True, help_text="The exact bytes of the answer.")
 
     class Meta:
         constraints = [models.UniqueConstraint("user", "key", name="one_answer_per_key")]
+        indexes = [models.Index("created_at", name="answer_age")]
 
     def __str__(self) -> str:
         return self.key

@@ -1,13 +1,29 @@
 """The shapes of the accounts' answers and questions."""
 
+import re
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from django.core.validators import RegexValidator
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.export import PROFILE
 from accounts.identity import NewUser
 from accounts.models import Plan, Subscription, User, UserUsage
-from accounts.usage import get_user_subscription
+from core.api import Text
+
+# What may follow the host, by https://www.rfc-editor.org/rfc/rfc3986 without the fragment.
+WEB_ADDRESS = r"^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?]([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?)?\Z"
+EMAIL, PASSWORD = "ana@example.com", "a long enough password"
+LINK = {"uid": "MDE5YTdjMWUtOGYyYi03YzNkLTllNGYtNWE2YjdjOGQ5ZTBm", "token": "cz9t2k-5d41402abc4b2a76b9719d911017c592"}
+
+
+def example(**value: Any) -> Any:
+    """Show a serializer's shape by an example of it."""
+    return extend_schema_serializer(examples=[OpenApiExample("An example", value=value)])
+
+
+# Answers
 
 
 class PlanSerializer(serializers.ModelSerializer[Plan]):
@@ -21,6 +37,7 @@ class PlanSerializer(serializers.ModelSerializer[Plan]):
             "id", "slug", "name", "price", "currency", "interval", "max_handles", "max_urls",
             "max_analyses_per_day", "max_questions_per_day", "features",
         ]  # fmt: skip
+        read_only_fields = fields
 
 
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
@@ -38,13 +55,17 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
         read_only_fields = fields
 
 
+@extend_schema_field({"type": "string", "anyOf": [{"format": "uri"}, {"const": ""}]})
+class WebAddress(serializers.CharField):
+    """An address of the web, or nothing."""
+
+
 class ProfileSerializer(serializers.ModelSerializer[User]):
     """A user as they see themselves."""
 
-    plan = serializers.SerializerMethodField()
-    subscription = serializers.SerializerMethodField()
-    _subscription: Subscription | None = None
-    profile_image = serializers.URLField(max_length=1000, allow_blank=True, required=False)
+    profile_image = WebAddress(read_only=True, help_text="Empty where there is none.")
+    plan = PlanSerializer(read_only=True)
+    subscription = SubscriptionSerializer(read_only=True)
 
     class Meta:
         model = User
@@ -52,40 +73,14 @@ class ProfileSerializer(serializers.ModelSerializer[User]):
             "id", "email", "email_verified", "full_name", "company_name", "profile_image", "created_at",
             "plan", "subscription",
         ]  # fmt: skip
-        read_only_fields = ["id", "email", "email_verified", "created_at"]
-
-    @extend_schema_field(PlanSerializer)
-    def get_plan(self, user: User) -> Any:
-        return PlanSerializer(self._live(user).plan).data
-
-    @extend_schema_field(SubscriptionSerializer)
-    def get_subscription(self, user: User) -> Any:
-        return SubscriptionSerializer(self._live(user)).data
-
-    def _live(self, user: User) -> Subscription:
-        # Asked for twice in one answer, looked up once.
-        if self._subscription is None:
-            self._subscription = get_user_subscription(user)
-        return self._subscription
-
-
-class SignUpSerializer(serializers.Serializer[Any]):
-    """A sign-up form."""
-
-    email = serializers.EmailField(max_length=254)
-    password = serializers.CharField(max_length=128, trim_whitespace=False, style={"input_type": "password"})
-    full_name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
-    company_name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
-
-    def form(self) -> NewUser:
-        return NewUser(**self.validated_data)
+        read_only_fields = fields
 
 
 class TokensSerializer(serializers.Serializer[Any]):
     """A pair of tokens."""
 
-    access = serializers.CharField()
-    refresh = serializers.CharField()
+    access = serializers.CharField(help_text="Good for 15 minutes.")
+    refresh = serializers.CharField(help_text="Good for 14 days, and once.")
 
 
 class SignedInSerializer(serializers.Serializer[Any]):
@@ -96,49 +91,26 @@ class SignedInSerializer(serializers.Serializer[Any]):
     refresh = serializers.CharField(required=False)
 
 
-class SignInSerializer(serializers.Serializer[Any]):
-    """E-mail and password, or the identity provider's token."""
+class ExportedProfileSerializer(serializers.ModelSerializer[User]):
+    """The user's own row."""
 
-    email = serializers.CharField(max_length=254, required=False)
-    password = serializers.CharField(max_length=128, trim_whitespace=False, required=False)
-    token = serializers.CharField(max_length=8192, required=False)
+    exported_at = serializers.DateTimeField()
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "token" in attrs or {"email", "password"} <= attrs.keys():
-            return attrs
-        missing = [name for name in ("email", "password") if name not in attrs]
-        raise serializers.ValidationError(dict.fromkeys(missing, "This field is required."))
+    class Meta:
+        model = User
+        fields = [*PROFILE, "exported_at"]
+        read_only_fields = fields
 
 
-class RefreshSerializer(serializers.Serializer[Any]):
-    """The token to renew by."""
+class ExportSerializer(serializers.Serializer[Any]):
+    """Everything held about a user, part by part; each part but the profile is a list of rows."""
 
-    refresh = serializers.CharField(max_length=8192)
-
-
-class SignOutSerializer(serializers.Serializer[Any]):
-    """The session is found by the bearer token; the refresh token may be sent along."""
-
-    refresh = serializers.CharField(max_length=8192, required=False, allow_blank=True)
-
-
-class EmailSerializer(serializers.Serializer[Any]):
-    """An address."""
-
-    email = serializers.EmailField(max_length=254)
-
-
-class LinkSerializer(serializers.Serializer[Any]):
-    """What the link in a mail carried."""
-
-    uid = serializers.CharField(max_length=100)
-    token = serializers.CharField(max_length=500)
-
-
-class NewPasswordSerializer(LinkSerializer):
-    """What the link in a mail carried, and the password to set."""
-
-    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    profile = ExportedProfileSerializer()
+    subscriptions = serializers.ListField(child=serializers.DictField())
+    usage = serializers.ListField(child=serializers.DictField())
+    usage_entries = serializers.ListField(child=serializers.DictField())
+    sessions = serializers.ListField(child=serializers.DictField())
+    mails = serializers.ListField(child=serializers.DictField())
 
 
 class UsageRowSerializer(serializers.ModelSerializer[UserUsage]):
@@ -149,27 +121,22 @@ class UsageRowSerializer(serializers.ModelSerializer[UserUsage]):
         fields = [
             "id", "day", "platform", "handle_analyses", "url_lookups", "post_suggestions", "questions_asked",
         ]  # fmt: skip
+        read_only_fields = fields
 
 
-class UsageFilterSerializer(serializers.Serializer[Any]):
-    """Which days and platform to list."""
+class CountsSerializer(serializers.Serializer[Any]):
+    """A number for each kind of use; -1 means unlimited."""
 
-    platform = serializers.RegexField(r"^[a-z]{1,20}$", required=False)
-
-    def get_fields(self) -> dict[str, Any]:
-        # `from` is a keyword of Python, so it cannot be written as an attribute.
-        days = {"from": serializers.DateField(required=False), "to": serializers.DateField(required=False)}
-        return {**days, **super().get_fields()}
+    handle_analyses = serializers.IntegerField(min_value=-1)
+    url_lookups = serializers.IntegerField(min_value=-1)
+    post_suggestions = serializers.IntegerField(min_value=-1)
+    questions_asked = serializers.IntegerField(min_value=-1)
 
 
-class PlatformUsageSerializer(serializers.Serializer[Any]):
+class PlatformUsageSerializer(CountsSerializer):
     """What was used today on one platform."""
 
     platform = serializers.CharField()
-    handle_analyses = serializers.IntegerField()
-    url_lookups = serializers.IntegerField()
-    post_suggestions = serializers.IntegerField()
-    questions_asked = serializers.IntegerField()
 
 
 class UsageTodaySerializer(serializers.Serializer[Any]):
@@ -181,9 +148,133 @@ class UsageTodaySerializer(serializers.Serializer[Any]):
 
 
 class UsageLimitsSerializer(serializers.Serializer[Any]):
-    """The plan's limits a day, what is used of them, and what remains, by platform; -1 means unlimited."""
+    """The plan's limits a day, what is used of them, and what remains, by platform."""
 
-    limits = serializers.DictField(child=serializers.IntegerField())
-    used = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
-    remaining = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
+    limits = CountsSerializer()
+    used = serializers.DictField(child=CountsSerializer())
+    remaining = serializers.DictField(child=CountsSerializer())
     resets_at = serializers.DateTimeField()
+
+
+# Questions
+
+
+@example(email=EMAIL, password=PASSWORD, full_name="Ana Ríos", company_name="Ríos & Co")
+class SignUpSerializer(serializers.Serializer[Any]):
+    """A sign-up form."""
+
+    email = serializers.EmailField(max_length=254)
+    password = Text(max_length=128, trim_whitespace=False, help_text="Ten characters or more, and hard to guess.")
+    full_name = Text(max_length=150, allow_blank=True, default="")
+    company_name = Text(max_length=150, allow_blank=True, default="")
+
+    def form(self) -> NewUser:
+        return NewUser(**self.validated_data)
+
+
+@example(email=EMAIL, password=PASSWORD)
+class SignInSerializer(serializers.Serializer[Any]):
+    """E-mail and password, or the identity provider's token."""
+
+    either = (("email", "password"), ("token",))
+
+    email = Text(max_length=254, trim_whitespace=False, required=False)
+    password = Text(max_length=128, trim_whitespace=False, required=False)
+    token = Text(max_length=8192, trim_whitespace=False, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not any(attrs.keys() >= set(names) for names in self.either):
+            missing = [name for name in self.either[0] if name not in attrs]
+            raise serializers.ValidationError(dict.fromkeys(missing, "This field is required."))
+        # An account of our own has neither of them empty, so whoever sends a token alone is refused like anybody else.
+        return {"email": "", "password": "", **attrs}
+
+
+@example(refresh="eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl")
+class RefreshSerializer(serializers.Serializer[Any]):
+    """The token to renew by."""
+
+    refresh = Text(max_length=8192, trim_whitespace=False)
+
+
+@example(refresh="eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl")
+class SignOutSerializer(serializers.Serializer[Any]):
+    """The session is found by the bearer token; the refresh token may be sent along."""
+
+    refresh = Text(max_length=8192, trim_whitespace=False, required=False, allow_blank=True)
+
+
+@example(email=EMAIL)
+class EmailSerializer(serializers.Serializer[Any]):
+    """An address."""
+
+    email = serializers.EmailField(max_length=254)
+
+
+@example(**LINK)
+class LinkSerializer(serializers.Serializer[Any]):
+    """What the link in a mail carried."""
+
+    uid = Text(max_length=100, trim_whitespace=False)
+    token = Text(max_length=500, trim_whitespace=False)
+
+
+@example(**LINK, password=PASSWORD)
+class NewPasswordSerializer(LinkSerializer):
+    """What the link in a mail carried, and the password to set."""
+
+    password = Text(max_length=128, trim_whitespace=False, help_text="Ten characters or more, and hard to guess.")
+
+
+@example(full_name="Ana Ríos", company_name="Ríos & Co", profile_image="https://example.com/ana.png")
+class ProfileChangeSerializer(serializers.ModelSerializer[User]):
+    """What users can change of themselves."""
+
+    full_name = Text(max_length=150, allow_blank=True, required=False)
+    company_name = Text(max_length=150, allow_blank=True, required=False)
+    profile_image = Text(
+        max_length=1000,
+        allow_blank=True,
+        required=False,
+        trim_whitespace=False,
+        validators=[RegexValidator(WEB_ADDRESS, "Enter a web address: http or https, in ASCII.")],
+    )
+
+    class Meta:
+        model = User
+        fields = ["full_name", "company_name", "profile_image"]
+
+
+class Day(serializers.DateField):
+    """A date as it is always written: Python would take weeks and dates without hyphens for one too."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", str(data)):
+            self.fail("invalid", format="YYYY-MM-DD")
+        return super().to_internal_value(data)
+
+
+class UsageFilterSerializer(serializers.Serializer[Any]):
+    """Which days and platform to list."""
+
+    platform = Text(trim_whitespace=False, required=False, validators=[RegexValidator(r"^[a-z]{1,20}\Z")])
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a keyword of Python, so it cannot be written as an attribute.
+        days = {
+            "from": Day(required=False, help_text="The first day."),
+            "to": Day(required=False, help_text="The last day."),
+        }
+        return {**days, **super().get_fields()}
+
+
+@example(
+    type="session.ended",
+    object="event",
+    data={"object": "session", "id": "sess_2g7np7Hrk0SN6kj5EDMLDaKNL0S", "user_id": "user_2g7np7Hrk0SN6kj5EDMLDaKNL0S"},
+)
+class ClerkEventSerializer(serializers.Serializer[Any]):
+    """An event, as Clerk describes it."""
+
+    type = serializers.CharField()
+    data = serializers.DictField()

@@ -86,10 +86,11 @@ def ensure_live_subscription(user: User) -> None:
 def get_user_subscription(user: User) -> Subscription:
     rows = Subscription.objects.select_related("plan", "downgrade_to_plan")
     live = rows.filter(user=user, status__in=Subscription.LIVE)
-    if (subscription := live.first()) is None:
+    try:
+        return live.get()
+    except Subscription.DoesNotExist:
         ensure_live_subscription(user)
-        subscription = live.get()
-    return subscription
+        return live.get()
 
 
 def get_user_plan(user: User) -> Plan:

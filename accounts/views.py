@@ -2,9 +2,9 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,12 +12,25 @@ from rest_framework.views import APIView
 
 from accounts import serializers as shapes
 from accounts import services
+from accounts.bodies import profile_body, subscription_body
 from accounts.export import export
 from accounts.identity import Principal, SignedIn
 from accounts.identity.clerk import apply_clerk_event
 from accounts.models import Plan, User, UserUsage
 from accounts.usage import get_user_subscription, limits_of, usage_today
+from core import errors
 from core.api import ValuesListView, bounded_body, checked
+from core.webhooks import ForgedWebhook
+
+DISPOSITION = OpenApiParameter(
+    "Content-Disposition", {"type": "string"}, OpenApiParameter.HEADER, required=True, response=True
+)
+SVIX_HEADERS = [
+    OpenApiParameter(f"svix-{name}", {"type": "string", "pattern": pattern}, OpenApiParameter.HEADER, required=True)
+    for name, pattern in {
+        "id": "^[!-\\-/-~]{1,255}$", "timestamp": "^[0-9]{1,12}$", "signature": "^v1,[A-Za-z0-9+/]{43}=$",
+    }.items()
+]  # fmt: skip
 
 
 class OpenView(APIView):
@@ -30,7 +43,7 @@ class OpenView(APIView):
 class SignUp(OpenView):
     """Make an account. Every account starts on the Free plan."""
 
-    @extend_schema(request=shapes.SignUpSerializer, responses={201: shapes.SignedInSerializer})
+    @extend_schema(request=shapes.SignUpSerializer, responses={201: shapes.SignedInSerializer, 409: errors.Conflict})
     def post(self, request: Request) -> Response:
         form = checked(shapes.SignUpSerializer, request.data)
         return Response(_signed_in(services.sign_up(request._request, form.form())), status=201)
@@ -39,7 +52,10 @@ class SignUp(OpenView):
 class SignIn(OpenView):
     """Come in with e-mail and password, or with the identity provider's token."""
 
-    @extend_schema(request=shapes.SignInSerializer, responses={200: shapes.SignedInSerializer})
+    @extend_schema(
+        request=shapes.SignInSerializer,
+        responses={200: shapes.SignedInSerializer, 401: errors.Unauthenticated, 409: errors.Conflict},
+    )
     def post(self, request: Request) -> Response:
         form = checked(shapes.SignInSerializer, request.data)
         return Response(_signed_in(services.sign_in(request._request, form.validated_data)))
@@ -48,7 +64,10 @@ class SignIn(OpenView):
 class RenewTokens(OpenView):
     """Trade a refresh token for a new pair. A token used twice ends the session it belongs to."""
 
-    @extend_schema(request=shapes.RefreshSerializer, responses={200: shapes.TokensSerializer})
+    @extend_schema(
+        request=shapes.RefreshSerializer,
+        responses={200: shapes.TokensSerializer, 401: errors.Unauthenticated, 409: errors.HandledElsewhere},
+    )
     def post(self, request: Request) -> Response:
         form = checked(shapes.RefreshSerializer, request.data)
         tokens = services.renew_tokens(request._request, form.validated_data["refresh"])
@@ -68,7 +87,7 @@ class SignOut(APIView):
 class AskPasswordReset(OpenView):
     """Have a link sent to set a new password. The answer is the same whether or not there is such an account."""
 
-    @extend_schema(request=shapes.EmailSerializer, responses={202: None})
+    @extend_schema(request=shapes.EmailSerializer, responses={202: None, 409: errors.HandledElsewhere})
     def post(self, request: Request) -> Response:
         form = checked(shapes.EmailSerializer, request.data)
         services.ask_password_reset(request._request, form.validated_data["email"])
@@ -78,7 +97,7 @@ class AskPasswordReset(OpenView):
 class ResetPassword(OpenView):
     """Set a new password with what the link carried. Every session of the user ends."""
 
-    @extend_schema(request=shapes.NewPasswordSerializer, responses={204: None})
+    @extend_schema(request=shapes.NewPasswordSerializer, responses={204: None, 409: errors.HandledElsewhere})
     def post(self, request: Request) -> Response:
         form = checked(shapes.NewPasswordSerializer, request.data)
         services.reset_password(request._request, **form.validated_data)
@@ -88,7 +107,7 @@ class ResetPassword(OpenView):
 class VerifyEmail(OpenView):
     """Prove an address with what the link carried."""
 
-    @extend_schema(request=shapes.LinkSerializer, responses={204: None})
+    @extend_schema(request=shapes.LinkSerializer, responses={204: None, 409: errors.HandledElsewhere})
     def post(self, request: Request) -> Response:
         form = checked(shapes.LinkSerializer, request.data)
         services.verify_email(request._request, **form.validated_data)
@@ -96,9 +115,9 @@ class VerifyEmail(OpenView):
 
 
 class AskVerification(APIView):
-    """Have the link sent again."""
+    """Have the link that proves the address sent again."""
 
-    @extend_schema(request=None, responses={202: None})
+    @extend_schema(request=None, responses={202: None, 409: errors.HandledElsewhere})
     def post(self, request: Request) -> Response:
         services.ask_verification(request._request, user_of(request))
         return Response(status=202)
@@ -109,16 +128,17 @@ class Me(APIView):
 
     @extend_schema(responses=shapes.ProfileSerializer)
     def get(self, request: Request) -> Response:
-        return Response(shapes.ProfileSerializer(user_of(request)).data)
+        return Response(profile_body(user_of(request)))
 
-    @extend_schema(request=shapes.ProfileSerializer, responses=shapes.ProfileSerializer)
+    @extend_schema(request=shapes.ProfileChangeSerializer, responses=shapes.ProfileSerializer)
     def patch(self, request: Request) -> Response:
-        form = checked(shapes.ProfileSerializer, request.data, instance=user_of(request), partial=True)
-        form.save()
-        return Response(form.data)
+        """Change one's own profile."""
+        form = checked(shapes.ProfileChangeSerializer, request.data, instance=user_of(request), partial=True)
+        return Response(profile_body(form.save()))
 
-    @extend_schema(responses={202: None}, description="Erase the account. Nothing can bring it back: export first.")
+    @extend_schema(responses={202: None})
     def delete(self, request: Request) -> Response:
+        """Erase the account. Nothing can bring it back: export first."""
         services.ask_erasure(user_of(request))
         return Response(status=202)
 
@@ -126,7 +146,7 @@ class Me(APIView):
 class Export(APIView):
     """Everything held about oneself, as one document."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[DISPOSITION], responses=shapes.ExportSerializer)
     def get(self, request: Request) -> Response:
         return Response(export(user_of(request)), headers={"Content-Disposition": "attachment; filename=whyral.json"})
 
@@ -136,13 +156,14 @@ class CurrentSubscription(APIView):
 
     @extend_schema(responses=shapes.SubscriptionSerializer)
     def get(self, request: Request) -> Response:
-        return Response(shapes.SubscriptionSerializer(get_user_subscription(user_of(request))).data)
+        return Response(subscription_body(get_user_subscription(user_of(request))))
 
 
 class Plans(ValuesListView):
     """The plans there are, cheapest first."""
 
     permission_classes = [AllowAny]
+    authentication_classes = []
     serializer_class = shapes.PlanSerializer
     order = ("price", "id")
     descending = False
@@ -189,8 +210,14 @@ class ClerkWebhook(OpenView):
 
     throttle_classes = []
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: None})
+    @extend_schema(
+        parameters=SVIX_HEADERS,
+        request=shapes.ClerkEventSerializer,
+        responses={200: None, 401: ForgedWebhook, 404: errors.Missing},
+    )
     def post(self, request: Request) -> Response:
+        if settings.IDENTITY_PROVIDER != "clerk":
+            raise errors.Missing("Clerk is not in use here.")
         apply_clerk_event(bounded_body(request), request.headers)
         return Response(status=200)
 
@@ -202,4 +229,4 @@ def user_of(request: Request) -> User:
 def _signed_in(signed_in: SignedIn) -> dict[str, Any]:
     tokens = signed_in.tokens
     pair = {"access": tokens.access, "refresh": tokens.refresh} if tokens else {}
-    return {"user": shapes.ProfileSerializer(signed_in.user).data, **pair}
+    return {"user": profile_body(signed_in.user), **pair}

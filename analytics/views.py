@@ -13,6 +13,7 @@ class ActivitySerializer(serializers.ModelSerializer[AuthenticationLog]):
     class Meta:
         model = AuthenticationLog
         fields = ["id", "created_at", "event", "success", "reason", "ip", "user_agent"]
+        read_only_fields = fields
 
 
 class Activity(ValuesListView):

@@ -64,6 +64,8 @@ def databases() -> dict[str, dict[str, Any]]:
     if config["PORT"] == TRANSACTION_POOLER_PORT:
         # Such a pooler hands each transaction another session: no server-side cursors, no session settings.
         return {"default": config | {"DISABLE_SERVER_SIDE_CURSORS": True}}
+    # Prepared statements live in a session too, so only here.
+    options["prepare_threshold"] = 5
     limits = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
     options["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
     return {"default": config}

@@ -51,7 +51,7 @@ def ensure_environment(*, kind: str) -> None:
     done = STAMP.read_text() if STAMP.exists() else ""
     if done in (stamp_of("dev"), stamp_of(kind)) and _python_works():
         return
-    sys.stderr.write(f"whyral: preparing .venv with Python {platform.python_version()}, once ...\n")
+    sys.stderr.write(f"whyral: preparing .venv with Python {platform.python_version()}, once; about a minute ...\n")
     install(uv=find_uv(), kind=_kind_to_keep(done) or kind, afresh=done == UNFINISHED)
 
 
@@ -106,7 +106,7 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
 
 def _environment_for_uv() -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    environment |= {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "" if sys.stderr.isatty() else "1"}
+    environment["UV_PYTHON_DOWNLOADS"] = "never"
     for name, value in _pip_settings().items():
         environment.setdefault(name, value)
     if environment.get("UV_INDEX_URL"):

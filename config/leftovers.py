@@ -48,10 +48,10 @@ def _wait_for_end(groups: set[int]) -> None:
 
 def _members(groups: set[int]) -> list[int]:
     # The number of a process group can come round again; the interpreter of this checkout tells ours from strangers.
-    return [pid for pid, group, command in _processes() if group in groups and command.startswith(sys.executable)]
+    return [pid for pid, group, command in processes() if group in groups and command.startswith(sys.executable)]
 
 
-def _processes() -> Iterator[tuple[int, int, str]]:
+def processes() -> Iterator[tuple[int, int, str]]:
     if not Path("/proc/self/stat").exists():
         answer = subprocess.run(["ps", "-axo", "pid=,pgid=,command="], capture_output=True, text=True, check=False)
         for line in answer.stdout.splitlines():

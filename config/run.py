@@ -198,10 +198,11 @@ def serve(*, address: Address, children: Children, stop: Stop) -> None:
     web = _web(address)
     children.start(web)
     demo = _prepare_database()
-    children.start(*_workers())
     _wait_until_ready(address=address, children=children, stop=stop)
     web.settled = True
     if not stop.asked:
+        # After the web server, not beside it: reading their code takes processor time from what somebody waits for.
+        children.start(*_workers())
         stop.say(banner(url=address.url, demo=demo))
     while not stop.asked:
         children.mirror(seconds=0.2)
@@ -211,8 +212,9 @@ def serve(*, address: Address, children: Children, stop: Stop) -> None:
 
 def _web(address: Address) -> Child:
     where = ["--host", address.host, "--port", str(address.port)]
-    granian = ["granian", "--interface", "asgi", "--no-ws", "--log-level", "warning", *where]
-    return Child("web", [sys.executable, "-m", *granian, "config.asgi:application"])
+    # An open stream would hold up the end for as long as somebody listens to it.
+    options = ["--interface", "asgi", "--no-ws", "--log-level", "warning", "--workers-kill-timeout", "3"]
+    return Child("web", [sys.executable, "-m", "granian", *options, *where, "config.asgi:application"])
 
 
 def _workers() -> list[Child]:

@@ -213,13 +213,18 @@ OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[]) if DEBUG
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Whyral",
-    "DESCRIPTION": "Why a post worked, and what to do next.",
+    "DESCRIPTION": (BASE_DIR / "core" / "conventions.md").read_text(),
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
+    "TAGS": [
+        {"name": "accounts", "description": "Who somebody is, what they pay for, and what they have used."},
+        {"name": "health", "description": "For orchestrators and for the page that wakes somebody up."},
+        {"name": "schema", "description": "This description."},
+    ],
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {"SubscriptionStatus": "accounts.models.Subscription.Status"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -18,6 +18,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 
 from core.errors import Invalid
+from core.rows import json_rows
 
 PAGE_SIZE = 20
 LARGEST_PAGE = 100
@@ -37,12 +38,17 @@ class Cursor:
 
 
 def page_of(
-    request: Request, rows: QuerySet[Any, dict[str, Any]], *, order: tuple[str, ...], descending: bool = True
+    request: Request,
+    rows: QuerySet[Any],
+    *,
+    fields: tuple[str, ...],
+    order: tuple[str, ...],
+    descending: bool = True,
 ) -> dict[str, Any]:
     """Answer the page of `rows` (a `.values()` query) that the request asks for; `order` must be indexed and unique."""
     size, cursor = _page_size(request), _cursor(request, rows, order)
     backwards = cursor is not None and cursor.backwards
-    found = list(_beyond(rows, order, cursor, falling=descending is not backwards)[: size + 1])
+    found = json_rows(_beyond(rows, order, cursor, falling=descending is not backwards)[: size + 1], fields)
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
@@ -99,15 +105,17 @@ class KeysetPagination(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": ["string", "null"], "format": "uri"}
-        return {
-            "type": "object",
-            "required": ["next", "previous", "results"],
-            "properties": {"next": link, "previous": link, "results": schema},
+        properties = {
+            "next": {**link, "description": "The page after this one; null at the end.", "example": None},
+            "previous": {**link, "description": "The page before this one; null at the beginning.", "example": None},
+            "results": schema,
         }
+        return {"type": "object", "required": list(properties), "properties": properties}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         size = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE}
+        cursor = {"type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": LONGEST_CURSOR}
         return [
-            {"name": "cursor", "in": "query", "required": False, "schema": {"type": "string"}},
-            {"name": "page_size", "in": "query", "required": False, "schema": size},
+            {"name": "cursor", "in": "query", "description": "Taken from `next` or `previous`.", "schema": cursor},
+            {"name": "page_size", "in": "query", "description": "Rows on a page.", "schema": size},
         ]

@@ -27,12 +27,13 @@ class _Link:
 
     def __init__(self, url: str) -> None:
         self.away_until = 0.0
-        # One retry: a connection that idled through a restart of Redis fails once, the next one works.
+        # One retry: a connection that idled through a restart of Redis fails once, the next one works. Not for a
+        # timeout: that would wait twice, and might count twice.
         self.client = Redis.from_url(
             url,
             socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
             socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 1),
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
             decode_responses=True,
         )
 

@@ -43,7 +43,7 @@ def ana(db):
     UserUsage.objects.create(user=user, day="2026-11-01", platform="x", url_lookups=4321)
     AuthenticationLog.objects.create(user=user, event="login", success=True, reason=CANARY)
     OutgoingMail.objects.create(user=user, template="verify_email")
-    IdempotentAnswer.objects.create(user=user, key=CANARY, fingerprint="f", status=200, body={"text": CANARY})
+    IdempotentAnswer.objects.create(user=user, key=CANARY, fingerprint="f", status=200, body=CANARY)
     return user
 
 

@@ -1,5 +1,7 @@
 """Walking through a list in pages."""
 
+from datetime import datetime
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -34,7 +36,7 @@ def test_going_forward_shows_every_row_once_newest_first(api, rows):
     seen, url = [], "/api/accounts/me/activity/?page_size=10"
     while url:
         answer = page(api, url)
-        seen += [(row["created_at"], row["id"]) for row in answer["results"]]
+        seen += [(datetime.fromisoformat(row["created_at"]), row["id"]) for row in answer["results"]]
         url = answer["next"]
     assert len(seen) == ROWS
     assert seen == sorted(seen, reverse=True)

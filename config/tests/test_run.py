@@ -1,0 +1,107 @@
+"""`make run`, from the first line to the last process."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from config.leftovers import end_leftovers, processes, write_record
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 60
+
+
+@contextmanager
+def running(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    environment = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
+    environment |= {"WHYRAL_HOME": str(home), "PORT": str(port)}
+    command = [sys.executable, "-m", "config.run"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE_SECONDS)
+
+
+def read_banner(process: subprocess.Popen[str]) -> str:
+    lines: list[str] = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if "Ctrl-C stops everything" in line:
+            return "".join(lines)
+    raise AssertionError("".join(lines))
+
+
+def status_of(port: int, path: str) -> int:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", path)
+        with connection.getresponse() as response:
+            return response.status
+
+
+def processes_of(home: Path) -> list[str]:
+    groups = set(json.loads((home / "run.json").read_text())["children"].values())
+    return [command for _, group, command in processes() if group in groups or str(home) in command]
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def test_it_starts_everything_refuses_a_second_run_and_leaves_nothing_behind(tmp_path, port):
+    with running(tmp_path, port) as first:
+        banner = read_banner(first)
+        assert f"http://127.0.0.1:{port}/admin/" in banner
+        assert len(re.findall(r"password \S{16}  \(shown only this once\)", banner)) == 2
+        assert status_of(port, "/health/ready/") == 200
+        assert status_of(port, "/api/docs/") == 200
+        assert len(processes_of(tmp_path)) >= 7
+        groups = set(json.loads((tmp_path / "run.json").read_text())["children"].values())
+        with running(tmp_path, port) as second:
+            assert f"already running here: process {first.pid}, http://127.0.0.1:{port}" in second.stdout.read()
+        first.send_signal(signal.SIGINT)
+        assert first.wait(PATIENCE_SECONDS) == 0
+    assert [command for _, group, command in processes() if group in groups or str(tmp_path) in command] == []
+
+
+def test_it_clears_up_after_a_killed_run_and_finds_its_data(tmp_path, port):
+    with running(tmp_path, port) as killed:
+        read_banner(killed)
+        killed.kill()
+    with running(tmp_path, port) as next_run:
+        assert "(shown only this once)" not in read_banner(next_run)
+
+
+def test_it_names_a_taken_port_and_a_free_one(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as stranger, running(tmp_path, stranger.getsockname()[1]) as refused:
+        words = refused.stdout.read()
+    assert re.search(r"is taken by another program. Try: PORT=\d+ make run", words)
+    assert refused.returncode == 1
+
+
+def test_leftovers_are_ended_and_strangers_are_not(tmp_path):
+    ours = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    write_record(tmp_path, {"children": {"web": ours.pid, "beat": stranger.pid}})
+    try:
+        assert end_leftovers(tmp_path) == 1
+        assert ours.wait(PATIENCE_SECONDS) == -signal.SIGTERM
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
