@@ -213,11 +213,11 @@ class ClerkWebhook(OpenView):
     @extend_schema(
         parameters=SVIX_HEADERS,
         request=shapes.ClerkEventSerializer,
-        responses={200: None, 401: ForgedWebhook, 404: errors.Missing},
+        responses={200: None, 401: ForgedWebhook},
     )
     def post(self, request: Request) -> Response:
         if settings.IDENTITY_PROVIDER != "clerk":
-            raise errors.Missing("Clerk is not in use here.")
+            raise ForgedWebhook("Clerk is not in use here, so nothing is signed by it.")
         apply_clerk_event(bounded_body(request), request.headers)
         return Response(status=200)
 

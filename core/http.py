@@ -16,6 +16,7 @@ then raised, unless the caller lists them in `accept`.
     NotConfigured         a header that cannot be sent: mostly a key with a line break in it
 """
 
+import atexit
 import functools
 import random
 import re
@@ -291,7 +292,9 @@ def _pause(call: Call, trip: Trip, problem: errors.Problem) -> float | None:
     return pause if pause < min(trip.left(), LONGEST_PAUSE) else None
 
 
-_door = Door(network=Network())
+_network = Network()
+atexit.register(_network.close)
+_door = Door(network=_network)
 request = _door.request
 stream = _door.stream
 on_call = _door.on_call

@@ -1,6 +1,7 @@
 """The house rules that a machine can check."""
 
 import ast
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,4 +95,5 @@ def variables_read() -> set[str]:
     trees = [ast.parse(path.read_text()) for path in (ROOT / "config").rglob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
     reads = [call.args[0] for call in calls if ast.unparse(call.func).startswith("env.")]
-    return {str(name.value) for name in reads if isinstance(name, ast.Constant)}
+    names = {str(name.value) for name in reads if isinstance(name, ast.Constant)}
+    return {name for name in names if re.fullmatch("[A-Z_]+", name)}

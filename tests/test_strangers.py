@@ -38,7 +38,7 @@ def address(route, ids):
 
 @pytest.fixture
 def ana(db):
-    user = User.objects.create_user("ana@example.com", "a long password", full_name=CANARY)
+    user = User.objects.create_user("canary@example.com", "a long password", full_name=CANARY)
     start_session(user)
     UserUsage.objects.create(user=user, day="2026-11-01", platform="x", url_lookups=4321)
     AuthenticationLog.objects.create(user=user, event="login", success=True, reason=CANARY)
@@ -92,7 +92,7 @@ def test_another_user_sees_and_changes_nothing(route, method, ana, as_ben, setti
         assert answer.status_code < 500 or answer.json()["code"] == "not_configured"
         assert CANARY.encode() not in answer.content
         assert b"4321" not in answer.content
-        assert b"ana@example.com" not in answer.content
+        assert b"canary@example.com" not in answer.content
         if "<" in route:
             assert answer.status_code in {404, 405}
     assert state_of(ana) == before
