@@ -66,7 +66,9 @@ def databases() -> dict[str, dict[str, Any]]:
         return {"default": config | {"DISABLE_SERVER_SIDE_CURSORS": True}}
     # Prepared statements live in a session too, so only here.
     options["prepare_threshold"] = 5
-    limits = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+    # A migration may take longer than any request should: it sets this to 0.
+    statement = env.str("DB_STATEMENT_TIMEOUT", default="15s")
+    limits = {"statement_timeout": statement, "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
     options["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
     return {"default": config}
 

@@ -7,6 +7,7 @@ import structlog
 from structlog.dev import plain_traceback
 from structlog.typing import Processor
 
+CHATTY = ("httpcore", "celery.beat", "celery.worker.strategy", "celery.app.trace")
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -33,7 +34,8 @@ def logging_config(*, readable: bool, level: str) -> dict[str, Any]:
         "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"}},
         "root": {"handlers": ["stdout"], "level": level},
         # Django repeats at warning level what the answer already says; its 5xx lines stay.
-        "loggers": {"django.request": {"level": "ERROR"}, "httpcore": {"level": "WARNING"}},
+        # A heartbeat down every queue every few seconds is no news either.
+        "loggers": {"django.request": {"level": "ERROR"}, **{name: {"level": "WARNING"} for name in CHATTY}},
     }
 
 

@@ -31,7 +31,7 @@ def check(answer: Callable[[HttpRequest], JsonResponse], *shapes: dict[str, Any]
     """A health check as an endpoint: for anybody, never counted, with a shape for 200 and perhaps one for 503."""
     for choose in (permission_classes([AllowAny]), authentication_classes([]), throttle_classes([])):
         choose(answer)
-    view = api_view(["GET"])(schema(SelfContained())(answer))
+    view = api_view(["GET", "HEAD"])(schema(SelfContained())(answer))
     return extend_schema(responses=dict(zip((200, 503), shapes, strict=False)))(view)
 
 
@@ -51,7 +51,7 @@ urlpatterns = [
     path("health/live/", check(health.live, shape("ok"))),
     path("health/ready/", check(health.ready, READY, READY)),
     path("api/schema/", Description.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(throttle_classes=[])),
+    path("api/docs/", SpectacularSwaggerView.as_view(throttle_classes=[], metadata_class=None)),
     path("api/accounts/", include("accounts.urls")),
     path("api/accounts/me/activity/", Activity.as_view()),
     re_path(r"^api/", no_such_endpoint),

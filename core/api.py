@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.validators import RegexValidator
 from django.db import DataError, InterfaceError, OperationalError
 from django.db.models import QuerySet
@@ -69,13 +69,14 @@ class ValuesListView(GenericAPIView[Any]):
         return Response(page)
 
 
-def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:
+def answer_problem(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
     """Turn whatever a view raised into the one error shape; what is not ours to explain goes on to the 500 page."""
     problem = translate(error)
     if problem is None:
         return None
     set_rollback()
-    response = Response(error_body(problem, context["request"]), status=problem.status)
+    # Rendered here: a page for people would put the problem into its own template.
+    response = problem_page(problem, context["request"])
     if problem.retry_after is not None:
         response["Retry-After"] = str(max(1, round(problem.retry_after)))
     if isinstance(problem, errors.Unauthenticated):
@@ -94,6 +95,8 @@ def translate(error: Exception) -> errors.Problem | None:
         return errors.Forbidden()
     if isinstance(error, RequestDataTooBig):
         return errors.TooLarge()
+    if isinstance(error, SuspiciousOperation):
+        return errors.Invalid()
     if isinstance(error, DataError):
         # The last net under a value that no validation foresaw: PostgreSQL would not take it.
         return errors.Invalid("The request holds a value that cannot be stored.")
@@ -126,7 +129,7 @@ def error_body(problem: errors.Problem, request: Any) -> dict[str, Any]:
     }
 
 
-def problem_page(problem: errors.Problem, request: HttpRequest) -> JsonResponse:
+def problem_page(problem: errors.Problem, request: HttpRequest | Request) -> JsonResponse:
     return JsonResponse(error_body(problem, request), status=problem.status)
 
 

@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 
 from core import errors
 from core.api import ValuesListView, translate
+from core.wire import LengthRequired
 
 EXAMPLE_ID = "019a7c1e-8f2b-7c3d-9e4f-5a6b7c8d9e0f"
 HEADERS: dict[str, dict[str, Any]] = {
@@ -136,7 +137,8 @@ class Schema(AutoSchema):
             # An outside identity may clash with an account here when it is first seen, whatever it asks for.
             problems += [errors.Unauthenticated(), errors.Conflict()]
         if self._get_request_body():
-            problems += [INVALID, errors.TooLarge(details={"max_bytes": settings.MAX_BODY_BYTES}), WRONG_KIND]
+            too_large = errors.TooLarge(details={"max_bytes": settings.MAX_BODY_BYTES})
+            problems += [INVALID, LengthRequired(), too_large, WRONG_KIND]
         if self._get_parameters():
             problems.append(INVALID)
         return problems

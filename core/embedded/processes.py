@@ -38,16 +38,24 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], name
 
 
 def stop(pid: int, how: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         os.kill(pid, how)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
             if pid in _started:
                 # A child of ours stays visible until it is waited for.
                 _started[pid].poll()
-            os.kill(pid, 0)
+            if _has_ended(pid):
+                return
             time.sleep(0.03)
         os.kill(pid, signal.SIGKILL)
+
+
+def _has_ended(pid: int) -> bool:
+    """Gone, or a zombie: one that nobody waits for, as in many containers, is there for ever and does nothing."""
+    os.kill(pid, 0)
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def program_of(pid: int) -> str:
