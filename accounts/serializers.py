@@ -1,8 +1,10 @@
 """The shapes of the accounts' answers and questions."""
 
 import re
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+import orjson
 from django.core.validators import RegexValidator
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -14,18 +16,21 @@ from core.api import Text
 
 # What may follow the host, by https://www.rfc-editor.org/rfc/rfc3986 without the fragment.
 WEB_ADDRESS = r"^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?]([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?)?\Z"
-EMAIL, PASSWORD = "ana@example.com", "a long enough password"
-LINK = {"uid": "MDE5YTdjMWUtOGYyYi03YzNkLTllNGYtNWE2YjdjOGQ5ZTBm", "token": "cz9t2k-5d41402abc4b2a76b9719d911017c592"}
+Shape = TypeVar("Shape", bound=serializers.BaseSerializer[Any])
+EXAMPLES = orjson.loads(Path(__file__).with_name("examples.json").read_bytes())
 
 
-def example(**value: Any) -> Any:
-    """Show a serializer's shape by an example of it."""
-    return extend_schema_serializer(examples=[OpenApiExample("An example", value=value)])
+def shown(shape: type[Shape]) -> type[Shape]:
+    """Let the API's description show a shape by its examples."""
+    examples = EXAMPLES[shape.__name__.removesuffix("Serializer")]
+    shows = [OpenApiExample(title, value=value) for title, value in examples.items()]
+    return extend_schema_serializer(examples=shows)(shape)
 
 
 # Answers
 
 
+@shown
 class PlanSerializer(serializers.ModelSerializer[Plan]):
     """A plan and its limits; -1 means unlimited."""
 
@@ -40,6 +45,7 @@ class PlanSerializer(serializers.ModelSerializer[Plan]):
         read_only_fields = fields
 
 
+@shown
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     """The live subscription of a user."""
 
@@ -60,6 +66,7 @@ class WebAddress(serializers.CharField):
     """An address of the web, or nothing."""
 
 
+@shown
 class ProfileSerializer(serializers.ModelSerializer[User]):
     """A user as they see themselves."""
 
@@ -76,6 +83,7 @@ class ProfileSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
 
+@shown
 class TokensSerializer(serializers.Serializer[Any]):
     """A pair of tokens."""
 
@@ -83,6 +91,7 @@ class TokensSerializer(serializers.Serializer[Any]):
     refresh = serializers.CharField(help_text="Good for 14 days, and once.")
 
 
+@shown
 class SignedInSerializer(serializers.Serializer[Any]):
     """Somebody who came in. With an outside identity provider the tokens come from there."""
 
@@ -102,6 +111,7 @@ class ExportedProfileSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
 
+@shown
 class ExportSerializer(serializers.Serializer[Any]):
     """Everything held about a user, part by part; each part but the profile is a list of rows."""
 
@@ -113,6 +123,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     mails = serializers.ListField(child=serializers.DictField())
 
 
+@shown
 class UsageRowSerializer(serializers.ModelSerializer[UserUsage]):
     """What was used on one day on one platform."""
 
@@ -139,6 +150,7 @@ class PlatformUsageSerializer(CountsSerializer):
     platform = serializers.CharField()
 
 
+@shown
 class UsageTodaySerializer(serializers.Serializer[Any]):
     """Today, by platform."""
 
@@ -147,6 +159,7 @@ class UsageTodaySerializer(serializers.Serializer[Any]):
     resets_at = serializers.DateTimeField()
 
 
+@shown
 class UsageLimitsSerializer(serializers.Serializer[Any]):
     """The plan's limits a day, what is used of them, and what remains, by platform."""
 
@@ -159,7 +172,7 @@ class UsageLimitsSerializer(serializers.Serializer[Any]):
 # Questions
 
 
-@example(email=EMAIL, password=PASSWORD, full_name="Ana Ríos", company_name="Ríos & Co")
+@shown
 class SignUpSerializer(serializers.Serializer[Any]):
     """A sign-up form."""
 
@@ -172,7 +185,7 @@ class SignUpSerializer(serializers.Serializer[Any]):
         return NewUser(**self.validated_data)
 
 
-@example(email=EMAIL, password=PASSWORD)
+@shown
 class SignInSerializer(serializers.Serializer[Any]):
     """E-mail and password, or the identity provider's token."""
 
@@ -190,28 +203,28 @@ class SignInSerializer(serializers.Serializer[Any]):
         return {"email": "", "password": "", **attrs}
 
 
-@example(refresh="eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl")
+@shown
 class RefreshSerializer(serializers.Serializer[Any]):
     """The token to renew by."""
 
     refresh = Text(max_length=8192, trim_whitespace=False)
 
 
-@example(refresh="eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl")
+@shown
 class SignOutSerializer(serializers.Serializer[Any]):
     """The session is found by the bearer token; the refresh token may be sent along."""
 
     refresh = Text(max_length=8192, trim_whitespace=False, required=False, allow_blank=True)
 
 
-@example(email=EMAIL)
+@shown
 class EmailSerializer(serializers.Serializer[Any]):
     """An address."""
 
     email = serializers.EmailField(max_length=254)
 
 
-@example(**LINK)
+@shown
 class LinkSerializer(serializers.Serializer[Any]):
     """What the link in a mail carried."""
 
@@ -219,14 +232,14 @@ class LinkSerializer(serializers.Serializer[Any]):
     token = Text(max_length=500, trim_whitespace=False)
 
 
-@example(**LINK, password=PASSWORD)
+@shown
 class NewPasswordSerializer(LinkSerializer):
     """What the link in a mail carried, and the password to set."""
 
     password = Text(max_length=128, trim_whitespace=False, help_text="Ten characters or more, and hard to guess.")
 
 
-@example(full_name="Ana Ríos", company_name="Ríos & Co", profile_image="https://example.com/ana.png")
+@shown
 class ProfileChangeSerializer(serializers.ModelSerializer[User]):
     """What users can change of themselves."""
 
@@ -268,13 +281,12 @@ class UsageFilterSerializer(serializers.Serializer[Any]):
         return {**days, **super().get_fields()}
 
 
-@example(
-    type="session.ended",
-    object="event",
-    data={"object": "session", "id": "sess_2g7np7Hrk0SN6kj5EDMLDaKNL0S", "user_id": "user_2g7np7Hrk0SN6kj5EDMLDaKNL0S"},
-)
+@shown
 class ClerkEventSerializer(serializers.Serializer[Any]):
     """An event, as Clerk describes it."""
 
     type = serializers.CharField()
-    data = serializers.DictField()
+
+    def get_fields(self) -> dict[str, Any]:
+        # `data` is what a serializer holds, so it cannot be written as an attribute.
+        return {**super().get_fields(), "data": serializers.DictField()}

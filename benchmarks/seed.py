@@ -17,14 +17,15 @@ ACTIVITY = """
 INSERT INTO {table}
     (id, created_at, user_id, event, success, reason, ip, user_agent, request_id)
 SELECT
-    ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+    ('01900000-0000-7000-8000-' || lpad(to_hex(n + %(first_id)s), 12, '0'))::uuid,
     %(start)s::timestamptz + n * interval '10 seconds',
     (%(people)s::uuid[])[1 + n %% cardinality(%(people)s::uuid[])],
     (ARRAY['login', 'token_refresh', 'logout', 'password_reset'])[1 + n %% 4],
     n %% 10 > 0,
     CASE WHEN n %% 10 > 0 THEN '' ELSE 'unauthenticated' END,
     '192.0.2.0'::inet + n %% 250,
-    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/' || 100 + n %% 50 || ' Safari/537.36',
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) '
+        || 'Chrome/' || 100 + n %% 50 || ' Safari/537.36',
     '01900000-0000-7000-9000-' || lpad(to_hex(n), 12, '0')
 FROM generate_series(1, %(rows)s) n
 """
@@ -63,9 +64,11 @@ def _make_people() -> None:
     add_activity("analytics_authenticationlog", rows=PEOPLE * ROWS_EACH, users=_ids())
 
 
-def add_activity(table: str, *, rows: int, users: list[UUID]) -> None:
+def add_activity(table: str, *, rows: int, users: list[UUID], first_id: int = 0) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(ACTIVITY.format(table=table), {"start": START, "people": users, "rows": rows})
+        cursor.execute(
+            ACTIVITY.format(table=table), {"start": START, "people": users, "rows": rows, "first_id": first_id}
+        )
         cursor.execute(f"VACUUM ANALYZE {table}" if not connection.in_atomic_block else f"ANALYZE {table}")
 
 

@@ -21,6 +21,14 @@ from rest_framework.views import set_rollback
 from core import errors
 from core.paging import KeysetPagination, page_of
 
+# In this order: a body that is too large is a suspicious operation too.
+FROM_DJANGO: dict[type[Exception], type[errors.Problem]] = {
+    Http404: errors.Missing,
+    PermissionDenied: errors.Forbidden,
+    RequestDataTooBig: errors.TooLarge,
+    SuspiciousOperation: errors.Invalid,
+}
+
 logger = structlog.get_logger(__name__)
 
 
@@ -89,14 +97,9 @@ def translate(error: Exception) -> errors.Problem | None:
         return error
     if isinstance(error, exceptions.APIException):
         return _from_rest_framework(error)
-    if isinstance(error, Http404):
-        return errors.Missing()
-    if isinstance(error, PermissionDenied):
-        return errors.Forbidden()
-    if isinstance(error, RequestDataTooBig):
-        return errors.TooLarge()
-    if isinstance(error, SuspiciousOperation):
-        return errors.Invalid()
+    for kind, problem in FROM_DJANGO.items():
+        if isinstance(error, kind):
+            return problem()
     if isinstance(error, DataError):
         # The last net under a value that no validation foresaw: PostgreSQL would not take it.
         return errors.Invalid("The request holds a value that cannot be stored.")

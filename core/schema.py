@@ -91,7 +91,7 @@ class Schema(AutoSchema):
     def get_summary(self) -> str:
         return str(super().get_description()).split(". ")[0].rstrip(".")
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         text = str(super().get_description())
         # A single sentence is the summary already.
         return text if ". " in text or "\n" in text else ""
@@ -105,19 +105,19 @@ class Schema(AutoSchema):
     # Requests
 
     def _postprocess_serializer_schema(self, schema: Any, serializer: Any, direction: str) -> Any:
-        schema = super()._postprocess_serializer_schema(schema, serializer, direction)
+        schema = super()._postprocess_serializer_schema(schema, serializer, direction)  # type: ignore[no-untyped-call]
         if either := getattr(serializer, "either", ()):
             schema["anyOf"] = [{"required": list(names)} for names in either]
         return schema
 
     def _insert_field_validators(self, field: Any, schema: Any) -> None:
-        super()._insert_field_validators(field, schema)
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
         # Nothing at all may match the other choice too, and `oneOf` would refuse it then.
         if NOTHING in schema.get("oneOf", ()):
             schema["anyOf"] = schema.pop("oneOf")
 
     def _get_request_for_media_type(self, serializer: Any, direction: str = "request") -> tuple[Any, bool]:
-        schema, required = super()._get_request_for_media_type(serializer, direction)
+        schema, required = super()._get_request_for_media_type(serializer, direction)  # type: ignore[no-untyped-call]
         return schema, required or hasattr(serializer, "either")
 
     # Answers
@@ -136,7 +136,7 @@ class Schema(AutoSchema):
         if AllowAny not in self.view.permission_classes:
             # An outside identity may clash with an account here when it is first seen, whatever it asks for.
             problems += [errors.Unauthenticated(), errors.Conflict()]
-        if self._get_request_body():
+        if self._get_request_body():  # type: ignore[no-untyped-call]
             too_large = errors.TooLarge(details={"max_bytes": settings.MAX_BODY_BYTES})
             problems += [INVALID, LengthRequired(), too_large, WRONG_KIND]
         if self._get_parameters():
@@ -148,7 +148,7 @@ class Schema(AutoSchema):
     ) -> Any:
         if isinstance(serializer, type) and issubclass(serializer, errors.Problem):
             return self._reference(serializer())
-        response = super()._get_response_for_code(serializer, status_code, media_types, direction)
+        response = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
         response["description"] = response["description"] or HTTPStatus(int(status_code)).phrase
         return response
 
@@ -172,7 +172,7 @@ class Schema(AutoSchema):
         return self._component(ResolvedComponent.RESPONSE, problem.code.title().replace("_", ""), answer)
 
     def _component(self, kind: str, name: str, content: dict[str, Any]) -> Any:
-        component = ResolvedComponent(name=name, type=kind, schema=content, object=name)
+        component = ResolvedComponent(name, kind, content, name)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
         return component.ref
 

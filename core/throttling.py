@@ -22,15 +22,16 @@ from core.requests import client_address
 
 logger = structlog.get_logger(__name__)
 
-# Answers {allowed, milliseconds until the cell is full again, milliseconds to wait}.
+# In microseconds, written in full: Redis rounds a plain number to 14 digits, which a time has used up before its
+# milliseconds. Answers {allowed, until the cell is full again, to wait}.
 TAKE = """
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = time[1] * 1000000 + time[2]
 local emission, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
 local after = full_at + emission
-if after - now > window then return {0, math.ceil(full_at - now), math.ceil(after - now - window)} end
-redis.call('SET', KEYS[1], after, 'PX', math.ceil(after - now))
+if after - now > window then return {0, full_at - now, math.ceil(after - now - window)} end
+redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000) + 1)
 return {1, math.ceil(after - now), 0}
 """
 TAKE_SHA = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
@@ -57,11 +58,11 @@ class Rate:
 def take(scope: str, key: str) -> Rate:
     """Count one request of `key` against the limit named `scope`."""
     limit, seconds = settings.THROTTLES[scope]
-    emission, window = seconds * 1000 / limit, seconds * 1000
+    emission, window = seconds * 1_000_000 / limit, seconds * 1_000_000
     arguments = (f"rate:{scope}:{key}", emission, window)
     allowed, until_full, wait = redis.ask(lambda connection: _evaluate(connection, arguments))
     remaining = max(0, math.floor((window - until_full) / emission))
-    return Rate(bool(allowed), limit, remaining, math.ceil(until_full / 1000), math.ceil(wait / 1000))
+    return Rate(bool(allowed), limit, remaining, math.ceil(until_full / 1e6), math.ceil(wait / 1e6))
 
 
 def _evaluate(connection: Redis, arguments: tuple[str, float, float]) -> list[int]:
