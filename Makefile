@@ -42,7 +42,7 @@ check: ## format, lint, types, import contracts, migrations, deployment settings
 	$(python) manage.py makemigrations --check --dry-run
 	@echo "manage.py check --deploy, with the settings of a production machine"
 	@DEBUG=false SECRET_KEY="$$($(python) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
-		ALLOWED_HOSTS=whyral.example PUBLIC_URL=https://whyral.example TRUSTED_PROXIES=1 \
+		ALLOWED_HOSTS=whyral.example PUBLIC_URL=https://whyral.example TRUSTED_PROXIES=1 EMAIL_URL=smtp://mail.example \
 		DATABASE_URL=postgresql://database.example/whyral REDIS_URL=redis://redis.example/0 \
 		$(python) manage.py check --deploy --fail-level WARNING
 

@@ -11,6 +11,15 @@ from core.errors import Unauthenticated
 LONGEST_TOKEN = 8192
 
 
+def bearer_of(request: Request) -> Principal | None:
+    """Whom the request's bearer token speaks for, if it has one that is still good."""
+    try:
+        found = BearerAuthentication().authenticate(request)
+    except Unauthenticated:
+        return None
+    return found[1] if found else None
+
+
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <token>`, checked by the identity provider in force."""
 

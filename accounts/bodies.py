@@ -19,8 +19,8 @@ def plan_body(plan: Plan) -> Body:
 def subscription_body(subscription: Subscription) -> Body:
     later = subscription.downgrade_to_plan
     plans = {"plan": plan_body(subscription.plan), "downgrade_to_plan": plan_body(later) if later else None}
-    own = {name: getattr(subscription, name) for name in SubscriptionSerializer.Meta.fields if name not in plans}
-    return own | plans
+    names = SubscriptionSerializer.Meta.fields
+    return {name: plans[name] if name in plans else getattr(subscription, name) for name in names}
 
 
 def profile_body(user: User) -> Body:

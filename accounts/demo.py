@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from accounts.identity.sessions import end_all_sessions
 from accounts.models import User
 from accounts.usage import ensure_live_subscription
 
@@ -31,6 +32,7 @@ def new_admin_password() -> str:
     password = secrets.token_urlsafe(12)
     admin.set_password(password)
     admin.save(update_fields=["password"])
+    end_all_sessions(admin, why="password_changed_by_staff")
     return password
 
 

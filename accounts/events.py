@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from django.db import transaction
 from django.http import HttpRequest
@@ -45,4 +44,12 @@ def announce(
     )
     for listener in _listeners:
         # After commit and robust: a record that cannot be written must not refuse somebody who may come in.
-        transaction.on_commit(partial(listener, fact), robust=True)
+        transaction.on_commit(_telling(listener, fact), robust=True)
+
+
+def _telling(listener: Callable[[AuthenticationEvent], None], fact: AuthenticationEvent) -> Callable[[], None]:
+    # Not a partial: Django looks for the name of what failed, and a partial has none.
+    def tell() -> None:
+        listener(fact)
+
+    return tell

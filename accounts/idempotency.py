@@ -27,6 +27,7 @@ from rest_framework.response import Response
 from accounts.models import IdempotentAnswer, User
 from core.errors import Conflict, Invalid
 from core.ids import uuid7
+from core.models import delete_in_batches
 from core.wire import JSONRenderer
 
 P = ParamSpec("P")
@@ -34,7 +35,6 @@ ViewMethod = Callable[Concatenate[Any, Request, P], HttpResponseBase]
 
 SANE_KEY = re.compile(r"[!-~]{1,255}")
 WAIT_SECONDS = 5
-BATCH = 1000
 
 # Answers the id where the key is ours now: it was new, or what was known of it has expired.
 CLAIM = f"""
@@ -154,7 +154,4 @@ def _keep(claim: UUID, response: HttpResponseBase) -> None:
 def forget_expired_answers() -> int:
     """Delete the answers whose keys may be used anew, a batch at a time, and say how many they were."""
     expired = IdempotentAnswer.objects.filter(created_at__lte=Now() - timedelta(hours=settings.IDEMPOTENCY_HOURS))
-    forgotten = 0
-    while batch := list(expired.values_list("pk", flat=True)[:BATCH]):
-        forgotten += expired.filter(pk__in=batch).delete()[0]
-    return forgotten
+    return delete_in_batches(expired)

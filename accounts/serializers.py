@@ -103,6 +103,7 @@ class SignedInSerializer(serializers.Serializer[Any]):
 class ExportedProfileSerializer(serializers.ModelSerializer[User]):
     """The user's own row."""
 
+    profile_image = WebAddress(read_only=True)
     exported_at = serializers.DateTimeField()
 
     class Meta:
@@ -207,14 +208,14 @@ class SignInSerializer(serializers.Serializer[Any]):
 class RefreshSerializer(serializers.Serializer[Any]):
     """The token to renew by."""
 
-    refresh = Text(max_length=8192, trim_whitespace=False)
+    refresh = Text(max_length=1024, trim_whitespace=False)
 
 
 @shown
 class SignOutSerializer(serializers.Serializer[Any]):
     """The session is found by the bearer token; the refresh token may be sent along."""
 
-    refresh = Text(max_length=8192, trim_whitespace=False, required=False, allow_blank=True)
+    refresh = Text(max_length=1024, trim_whitespace=False, required=False, allow_blank=True)
 
 
 @shown
@@ -256,6 +257,13 @@ class ProfileChangeSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = ["full_name", "company_name", "profile_image"]
+
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        # Only what was asked for: the row was read before, and a password or a block set since must stand.
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save(update_fields=[*validated_data, "updated_at"])
+        return instance
 
 
 class Day(serializers.DateField):

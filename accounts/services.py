@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from django.contrib.admin.models import LogEntry
 from django.db import transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -14,14 +15,15 @@ from accounts.identity.sessions import end_all_sessions
 from accounts.models import User, normal_email
 from core.errors import Problem
 from core.queue import enqueue
-from core.requests import client_address
+from core.requests import client_network
 from core.throttling import require
 
 logger = structlog.get_logger(__name__)
 
 
 def sign_up(request: HttpRequest, new: NewUser) -> SignedIn:
-    require("signup-address", client_address(request))
+    require("signup-address", client_network(request))
+    require("signup-account", normal_email(new.email))
     try:
         signed_in = identity().sign_up(new)
     except Problem as problem:
@@ -32,7 +34,7 @@ def sign_up(request: HttpRequest, new: NewUser) -> SignedIn:
 
 
 def sign_in(request: HttpRequest, credentials: Mapping[str, Any]) -> SignedIn:
-    require("login-address", client_address(request))
+    require("login-address", client_network(request))
     if email := credentials.get("email"):
         require("login-account", normal_email(email))
     try:
@@ -52,32 +54,34 @@ def renew_tokens(request: HttpRequest, refresh: str) -> Tokens:
         raise
 
 
-def sign_out(request: HttpRequest, principal: Principal) -> None:
+def sign_out(request: HttpRequest, principal: Principal | None, refresh: str) -> None:
+    """End the session of the bearer token, or, where that has run out, of the refresh token."""
+    principal = principal or identity().principal_of_refresh(refresh)
     identity().sign_out(principal)
     announce(request, "logout", user=principal.user)
 
 
 def ask_password_reset(request: HttpRequest, email: str) -> None:
-    require("mail-address", client_address(request))
+    require("mail-address", client_network(request))
     require("mail-account", normal_email(email))
     identity().ask_password_reset(email)
     announce(request, "password_reset_asked", user=_owner(email))
 
 
 def reset_password(request: HttpRequest, *, uid: str, token: str, password: str) -> None:
-    require("mail-address", client_address(request))
+    require("mail-address", client_network(request))
     user = identity().reset_password(uid=uid, token=token, password=password)
     announce(request, "password_reset", user=user)
 
 
 def ask_verification(request: HttpRequest, user: User) -> None:
-    require("mail-address", client_address(request))
+    require("mail-address", client_network(request))
     require("mail-account", user.email)
     identity().ask_verification(user)
 
 
 def verify_email(request: HttpRequest, *, uid: str, token: str) -> None:
-    require("mail-address", client_address(request))
+    require("mail-address", client_network(request))
     user = identity().verify_email(uid=uid, token=token)
     announce(request, "email_verified", user=user)
 
@@ -96,7 +100,10 @@ def erase(user_id: str) -> None:
     if user is None:
         return
     identity().erase(user)
-    user.delete()
+    with transaction.atomic():
+        # The history of the admin names whom staff have worked on.
+        LogEntry.objects.filter(object_id=str(user.pk)).delete()
+        user.delete()
     logger.info("account_erased", user_id=user_id)
 
 

@@ -12,9 +12,10 @@ from rest_framework.views import APIView
 
 from accounts import serializers as shapes
 from accounts import services
+from accounts.authentication import bearer_of
 from accounts.bodies import profile_body, subscription_body
 from accounts.export import export
-from accounts.identity import Principal, SignedIn
+from accounts.identity import SignedIn
 from accounts.identity.clerk import apply_clerk_event
 from accounts.models import Plan, User, UserUsage
 from accounts.usage import get_user_subscription, limits_of, usage_today
@@ -74,13 +75,13 @@ class RenewTokens(OpenView):
         return Response({"access": tokens.access, "refresh": tokens.refresh})
 
 
-class SignOut(APIView):
-    """End the session: none of its tokens is good any more."""
+class SignOut(OpenView):
+    """End the session: none of its tokens is good any more. Either of them will do."""
 
     @extend_schema(request=shapes.SignOutSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
-        checked(shapes.SignOutSerializer, request.data)
-        services.sign_out(request._request, cast(Principal, request.auth))
+        form = checked(shapes.SignOutSerializer, request.data)
+        services.sign_out(request._request, bearer_of(request), form.validated_data.get("refresh", ""))
         return Response(status=204)
 
 

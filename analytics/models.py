@@ -20,7 +20,10 @@ class AuthenticationLog(Row):
     request_id = models.CharField(max_length=64, blank=True)
 
     class Meta:
-        indexes = [models.Index("user", "created_at", "id", name="authentication_of_user")]
+        indexes = [
+            models.Index("user", "created_at", "id", name="authentication_of_user"),
+            models.Index("created_at", name="authentication_age"),
+        ]
 
     def __str__(self) -> str:
         return self.event

@@ -61,6 +61,7 @@ def _be_a_deployment() -> None:
         "ALLOWED_HOSTS": "bench.example",
         "PUBLIC_URL": "https://bench.example",
         "TRUSTED_PROXIES": "1",
+        "EMAIL_URL": "memorymail://",
         "DATABASE_URL": embedded.database_url(HOME),
         "REDIS_URL": embedded.redis_url(HOME),
         "LOG_LEVEL": "WARNING",

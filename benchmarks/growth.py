@@ -113,7 +113,7 @@ def _owner_of(size: int) -> User:
     with transaction.atomic():
         user = User.objects.create(pk=pk, email=f"rows{size}@bench.example")
         ensure_live_subscription(user)
-        add_activity("analytics_authenticationlog", rows=size, users=[pk], first_id=size * 10)
+        add_activity("analytics_authenticationlog", rows=size, users=[pk], first_id=100_000_000 + size * 10)
         with connection.cursor() as cursor:
             cursor.execute(USAGE, {"user": pk, "rows": size})
             cursor.execute("ANALYZE accounts_userusage")

@@ -6,10 +6,11 @@ proxy that sends only the streaming paths here, that half is idle.
 
 import os
 import re
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-os.environ.setdefault("DB_POOL_SIZE", "16")
+os.environ["WHYRAL_SERVES"] = "web"
 
 from a2wsgi import WSGIMiddleware
 from django.core.asgi import get_asgi_application
@@ -28,7 +29,12 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     elif STREAMING_PATHS.fullmatch(scope["path"]):
         await streams(scope, receive, send)
     else:
-        await plain(scope, receive, send)
+        await plain(scope, partial(_awaited, receive), send)
+
+
+async def _awaited(receive: Any) -> Any:
+    # a2wsgi needs a coroutine; Granian's `receive` answers a future.
+    return await receive()
 
 
 async def _answer_lifespan(receive: Any, send: Any) -> None:

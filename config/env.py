@@ -53,9 +53,11 @@ def development_secret() -> str:
 def databases() -> dict[str, dict[str, Any]]:
     config = env.db_url_config(database_url() or EMBEDDED_DATABASE_URL)
     config["HOST"] = unquote(config["HOST"])
-    pool_size = env.int("DB_POOL_SIZE", default=0)
-    # A pooled web thread gives its connection back after each request; an unpooled worker keeps its own for ever.
-    config |= {"CONN_MAX_AGE": 0 if pool_size else None, "CONN_HEALTH_CHECKS": True}
+    pool_size = env.int("DB_POOL_SIZE", default=8) if os.environ.get("WHYRAL_SERVES") == "web" else 0
+    # A pooled web thread gives its connection back after each request; an unpooled worker keeps its own for ever, and
+    # asks first whether it still lives. The pool looks at the socket instead, which costs no round trip.
+    config |= {"CONN_MAX_AGE": 0 if pool_size else None, "CONN_HEALTH_CHECKS": not pool_size}
+    config["ENGINE"] = "core.postgres"
     options = config.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 2)
     options.setdefault("application_name", "web" if pool_size else "worker")
@@ -93,6 +95,14 @@ def _production_rules() -> list[tuple[bool, str]]:
         (not database_url(), "DATABASE_URL (or SUPABASE_DB_URL) is missing."),
         (not env.str("REDIS_URL", default=""), "REDIS_URL is missing."),
         (not env.str("PUBLIC_URL", default=""), "PUBLIC_URL is missing: mails link to it."),
+        (
+            not _set("CLERK_SECRET_KEY") and env.str("EMAIL_URL", default="console").startswith("console"),
+            "EMAIL_URL is missing: links that set a new password would be printed into the log.",
+        ),
+        (
+            env.bool("SECURE_SSL_REDIRECT", default=True) and not env.int("TRUSTED_PROXIES", default=0),
+            "TRUSTED_PROXIES is missing: without it every request is sent to HTTPS again, for ever.",
+        ),
         *_pairs(),
         (
             _set("SENTRY_DSN") and not find_spec("sentry_sdk"),

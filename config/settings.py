@@ -201,6 +201,7 @@ THROTTLES = {
     "analysis": (20, 3600),
     "chat": (100, 3600),
     "signup-address": (20, 3600),
+    "signup-account": (5, 3600),
     "login-address": (60, 900),
     "login-account": (10, 900),
     "mail-address": (20, 3600),
@@ -267,14 +268,15 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 # The probes come from inside, over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
-SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+# For this host alone: what other hosts of the domain do is not ours to decide, and browsers do not forget for long.
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 30 * 24 * 3600)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # What is said about it
 

@@ -3,8 +3,8 @@
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-# Connections are shared by the threads of a process and given back after each request.
-os.environ.setdefault("DB_POOL_SIZE", "8")
+# Connections are shared by the threads of a web process and given back after each request; workers keep theirs.
+os.environ["WHYRAL_SERVES"] = "web"
 
 from django.core.wsgi import get_wsgi_application
 

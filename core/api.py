@@ -100,6 +100,10 @@ def translate(error: Exception) -> errors.Problem | None:
     for kind, problem in FROM_DJANGO.items():
         if isinstance(error, kind):
             return problem()
+    return _from_database(error)
+
+
+def _from_database(error: Exception) -> errors.Problem | None:
     if isinstance(error, DataError):
         # The last net under a value that no validation foresaw: PostgreSQL would not take it.
         return errors.Invalid("The request holds a value that cannot be stored.")

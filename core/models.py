@@ -1,4 +1,6 @@
-"""The base every listed row stands on."""
+"""The base every listed row stands on, and how many rows are deleted."""
+
+from typing import Any
 
 from django.db import models
 
@@ -13,3 +15,11 @@ class Row(models.Model):
 
     class Meta:
         abstract = True
+
+
+def delete_in_batches(rows: models.QuerySet[Any], size: int = 1000) -> int:
+    """Delete the rows a batch at a time, so that no statement runs long, and say how many they were."""
+    deleted = 0
+    while batch := list(rows.values_list("pk", flat=True)[:size]):
+        deleted += rows.filter(pk__in=batch).delete()[0]
+    return deleted

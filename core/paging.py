@@ -97,7 +97,7 @@ def _link(request: Request, order: tuple[str, ...], rows: list[dict[str, Any]], 
         return None
     cursor = Cursor([rows[0][name] for name in order], backwards=backwards).encode()
     query = {**request.query_params.dict(), "cursor": cursor}
-    return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")
+    return f"{request.scheme}://{request.get_host()}{request.path}?{urlencode(query)}"
 
 
 class KeysetPagination(BasePagination):

@@ -10,7 +10,7 @@ from django.conf import settings
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 logger = structlog.get_logger(__name__)
@@ -55,7 +55,8 @@ def ask(question: Callable[[Redis], Answer]) -> Answer:
         raise RedisAway
     try:
         return question(link.client)
-    except (RedisConnectionError, RedisTimeoutError) as error:
+    except RedisError as error:
+        # Also what it says of itself when it is full, loading or read-only: then it is of no use either.
         link.away_until = time.monotonic() + REST_SECONDS
         logger.warning("redis_away", error=type(error).__name__)
         raise RedisAway from error

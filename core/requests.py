@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv6Network, ip_address
 
 import structlog
 from django.conf import settings
@@ -35,5 +36,22 @@ def client_address(request: HttpRequest) -> str:
     """The caller's address: the entry our own outermost proxy added, since a caller can forge all before it."""
     forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
     if settings.TRUSTED_PROXIES and len(forwarded) >= settings.TRUSTED_PROXIES:
-        return str(forwarded[-settings.TRUSTED_PROXIES])[:45]
-    return str(request.META.get("REMOTE_ADDR") or "unknown")
+        return _address_in(forwarded[-settings.TRUSTED_PROXIES]) or _address_in(request.META.get("REMOTE_ADDR", ""))
+    return _address_in(request.META.get("REMOTE_ADDR", ""))
+
+
+def client_network(request: HttpRequest) -> str:
+    """What attempts are counted under: one household has a whole /64 of IPv6 addresses to choose from."""
+    address = client_address(request)
+    return str(IPv6Network(f"{address}/64", strict=False)) if ":" in address else address
+
+
+def _address_in(text: str) -> str:
+    """The address without a port, which some proxies add, or nothing where there is none."""
+    host = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
+    host = host.partition(":")[0] if host.count(":") == 1 else host
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)

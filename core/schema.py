@@ -204,10 +204,10 @@ class Description(APIView):
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> Response:
-        return Response(_description())
+        return Response(describe())
 
 
 @cache
-def _description() -> Any:
+def describe() -> Any:
     # Half a second of work for whoever asks, and the same until the next start.
     return SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]

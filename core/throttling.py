@@ -18,7 +18,7 @@ from rest_framework.throttling import BaseThrottle
 
 from core import redis
 from core.errors import LimitsUnavailable, TooMany
-from core.requests import client_address
+from core.requests import client_network
 
 logger = structlog.get_logger(__name__)
 
@@ -109,4 +109,4 @@ class ApiThrottle(BaseThrottle):
 def _identity(request: Request) -> str:
     if request.user and request.user.is_authenticated:
         return f"u{request.user.pk}"
-    return f"a{client_address(request._request)}"
+    return f"a{client_network(request._request)}"

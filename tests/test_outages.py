@@ -30,19 +30,34 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def environment(home):
     mine = {"DATABASE_URL": database_url(home), "REDIS_URL": redis_url(home), "CELERY_BROKER_URL": broker_url(home)}
-    return {**os.environ, **mine, "DEBUG": "true", "DB_POOL_SIZE": "4", "WHYRAL_HOME": str(home)}
+    return {
+        **os.environ,
+        **mine,
+        "DEBUG": "true",
+        "DB_POOL_SIZE": "4",
+        "API_REQUESTS_PER_MINUTE": "1000000",
+        "WHYRAL_HOME": str(home),
+    }
 
 
 @pytest.fixture(scope="module")
-def site(home, environment):
-    """The API under Granian, with an account to ask as."""
+def site(environment):
+    """The API as production serves it."""
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "migrate", "--verbosity=0"], env=environment, check=True)
+    with served("wsgi", environment) as base:
+        yield base
+
+
+@contextlib.contextmanager
+def served(interface, environment):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--blocking-threads", "8"]
-    server = subprocess.Popen([*command, "--no-ws", "config.wsgi:application"], env=environment, start_new_session=True)
+    command = [sys.executable, "-m", "granian", "--interface", interface, "--port", str(port)]
+    server = subprocess.Popen(
+        [*command, "--no-ws", f"config.{interface}:application"], env=environment, start_new_session=True
+    )
     base = f"http://127.0.0.1:{port}"
     try:
         until(lambda: status(f"{base}/health/ready/") == GOOD, 30)
@@ -87,6 +102,16 @@ def ask_for(seconds, site, token, seen):
     for thread in threads:
         thread.start()
     return threads
+
+
+def test_one_process_can_serve_it_all(environment, site):
+    with served("asgi", environment) as base:
+        form = {"email": "one@example.com", "password": "a long enough password"}
+        answer = httpx.post(f"{base}/api/accounts/signup/", json=form)
+        assert answer.status_code == 201
+        headers = {"Authorization": f"Bearer {answer.json()['access']}"}
+        assert httpx.get(f"{base}/api/accounts/me/", headers=headers).json()["email"] == "one@example.com"
+        assert httpx.get(f"{base}/admin/login/").status_code == GOOD
 
 
 def test_a_restart_of_postgresql_under_load_is_a_503_and_then_a_200(home, site, token):

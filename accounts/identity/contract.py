@@ -47,6 +47,9 @@ class Identity(Protocol):
     def principal(self, token: str) -> Principal:
         """Whom a bearer token speaks for, or Unauthenticated. Called for every request."""
 
+    def principal_of_refresh(self, refresh: str) -> Principal:
+        """Whom a refresh token speaks for, or Unauthenticated."""
+
     def sign_up(self, new: NewUser) -> SignedIn:
         """Make an account, or Invalid with the field that is wrong."""
 

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from accounts.identity.contract import Principal
 from accounts.models import User, UserSession
 from core.errors import Unauthenticated
+from core.models import delete_in_batches
 
 USER_COLUMNS = [field.attname for field in User._meta.concrete_fields]
 LIVE_USER = f"""
@@ -48,5 +49,4 @@ def end_all_sessions(user: User, *, why: str) -> int:
 
 def forget_ended_sessions() -> int:
     """A session past its expiry has no token that could still be good."""
-    deleted, _ = UserSession.objects.filter(expires_at__lt=Now()).delete()
-    return deleted
+    return delete_in_batches(UserSession.objects.filter(expires_at__lt=Now()))

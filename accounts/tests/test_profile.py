@@ -1,9 +1,11 @@
 """One's own profile, what is held about oneself, and being forgotten."""
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 
 from accounts.models import Subscription, User, UserSession, UserUsage
-from accounts.services import erase, waiting_erasures
+from accounts.serializers import ProfileChangeSerializer
+from accounts.services import ask_erasure, erase, waiting_erasures
 from analytics.models import AuthenticationLog
 
 ME = "/api/accounts/me/"
@@ -78,3 +80,22 @@ def test_plans_are_public_and_cheapest_first(db, stranger):
         ("pro", 2900, 10),
         ("agency", 9900, 25),
     ]
+
+
+def test_a_change_of_the_profile_undoes_nothing_that_happened_meanwhile(user, api, settings):
+    """The row is read when the token is checked; a block or a new password may come before it is written."""
+    request_user = User.objects.get(pk=user.pk)
+    User.objects.filter(pk=user.pk).update(is_active=False, password="new")
+    form = ProfileChangeSerializer(request_user, data={"full_name": "Ana"}, partial=True)
+    assert form.is_valid()
+    form.save()
+    now = User.objects.get(pk=user.pk)
+    assert (now.full_name, now.is_active, now.password) == ("Ana", False, "new")
+
+
+def test_nothing_of_an_erased_user_stays_in_the_history_of_the_admin(user):
+    staff = User.objects.create_superuser("staff@example.com", "a long password")
+    LogEntry.objects.log_actions(staff.pk, [user], CHANGE, "changed", single_object=True)
+    ask_erasure(user)
+    erase(str(user.pk))
+    assert not LogEntry.objects.exists()

@@ -6,6 +6,7 @@ import time
 import jwt
 import pytest
 
+from accounts import events
 from accounts.models import User, UserSession
 from analytics.models import AuthenticationLog
 
@@ -171,3 +172,53 @@ def test_the_owner_sees_who_came_in_and_who_tried(user, stranger):
         ("login", False, ""),
     ]
     assert AuthenticationLog.objects.filter(user=None, success=False).count() == 1
+
+
+def test_a_refresh_token_alone_ends_the_session_when_the_access_token_has_run_out(user, stranger):
+    tokens = sign_in(stranger).json()
+    headers = {"HTTP_AUTHORIZATION": "Bearer has-run-out"}
+    body = {"refresh": tokens["refresh"]}
+    assert stranger.post("/api/accounts/logout/", body, format="json", **headers).status_code == 204
+    assert me(stranger, tokens["access"]) == 401
+    assert stranger.post("/api/accounts/logout/", body, format="json").status_code == 401
+
+
+def test_one_household_of_ipv6_addresses_counts_as_one(db, stranger, settings):
+    settings.TRUSTED_PROXIES = 1
+    settings.THROTTLES = {**settings.THROTTLES, "login-address": (5, 900)}
+    addresses = [f"2001:db8:1:2::{number}" for number in range(6)]
+    statuses = [
+        sign_in(stranger, email=f"user{number}@example.com", HTTP_X_FORWARDED_FOR=address).status_code
+        for number, address in enumerate(addresses)
+    ]
+    assert statuses == [401] * 5 + [429]
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ("1.2.3.4:5555", "1.2.3.4"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("::ffff:1.2.3.4", "1.2.3.4"),
+        ("unknown-host", "127.0.0.1"),
+        ("1.2.3.4\x00", "127.0.0.1"),
+    ],
+)
+def test_a_proxy_may_spell_an_address_as_it_likes(user, stranger, settings, said, known):
+    settings.TRUSTED_PROXIES = 1
+    assert sign_in(stranger, HTTP_X_FORWARDED_FOR=said).status_code == 200
+    assert AuthenticationLog.objects.get().ip == known
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_record_that_cannot_be_kept_refuses_nobody(user, stranger):
+    def broken(fact):
+        raise RuntimeError("the record is full")
+
+    listeners = events._listeners[:]
+    events.on_authentication(broken)
+    try:
+        assert sign_in(stranger).status_code == 200
+    finally:
+        events._listeners[:] = listeners

@@ -32,7 +32,9 @@ def activity(request: HttpRequest, user: UUID) -> JsonResponse:
 @cache
 def _next(user: UUID, *values: Any) -> str:
     # The link costs a bare view next to nothing: it has no cursor to make, only the bytes to match.
-    query = urlencode({"page_size": 50, "cursor": Cursor(list(values)).encode()})
+    query = urlencode(
+        {"page_size": 50, "cursor": Cursor([values[0].isoformat().replace("+00:00", "Z"), values[1]]).encode()}
+    )
     return f"https://bench.example/api/accounts/me/activity/?{query}"
 
 

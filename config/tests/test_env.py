@@ -14,6 +14,8 @@ GOOD = {
     "DATABASE_URL": "postgresql://user:pass@database.example/whyral",
     "REDIS_URL": "redis://redis.example/0",
     "PUBLIC_URL": "https://whyral.example",
+    "EMAIL_URL": "smtp://mail.example",
+    "TRUSTED_PROXIES": "1",
 }
 
 
@@ -35,7 +37,15 @@ def test_a_complete_environment_starts():
 
 def test_everything_missing_is_named_in_one_go():
     said = start(DEBUG="false").stderr
-    for name in ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL"):
+    for name in (
+        "SECRET_KEY",
+        "ALLOWED_HOSTS",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "PUBLIC_URL",
+        "EMAIL_URL",
+        "TRUSTED_PROXIES",
+    ):
         assert f"  - {name}" in said
 
 

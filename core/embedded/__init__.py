@@ -20,12 +20,12 @@ def servers(home: Path, *, durable: bool = True) -> Iterator[None]:
     """Hold both servers up for as long as the block runs; `durable=False` trades crash safety for speed (tests)."""
     home.mkdir(parents=True, exist_ok=True)
     with open(home / "users.lock", "w") as users:
-        with _alone(home):
-            fcntl.flock(users, fcntl.LOCK_SH)
-            make_socket_folder(home)
-            redis.ensure(home, durable)
-            postgres.ensure(home, durable)
         try:
+            with _alone(home):
+                fcntl.flock(users, fcntl.LOCK_SH)
+                make_socket_folder(home)
+                redis.ensure(home, durable)
+                postgres.ensure(home, durable)
             yield
         finally:
             with _alone(home):

@@ -89,3 +89,13 @@ def test_a_hung_broker_holds_a_publisher_up_for_less_than_a_second(own_redis, ce
         assert (any(again), seconds < 0.2) == (False, True)
     time.sleep(1)
     assert enqueue("accounts.send_waiting_mail")
+
+
+def test_a_redis_that_is_full_does_the_same_as_one_that_is_away(own_redis, api, stranger):
+    redis.client().config_set("maxmemory", 1)
+    assert me(api) == 200
+    assert login(stranger).status_code == 503
+    assert stranger.get("/health/").json()["redis"]["status"] == "down"
+    redis.client().config_set("maxmemory", 0)
+    time.sleep(redis.REST_SECONDS)
+    assert login(stranger).status_code == 200

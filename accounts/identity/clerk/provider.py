@@ -40,6 +40,10 @@ class ClerkIdentity:
             raise Unauthenticated
         return principal
 
+    def principal_of_refresh(self, refresh: str) -> Principal:
+        """Clerk keeps its refresh tokens to itself."""
+        raise Unauthenticated
+
     def sign_up(self, new: NewUser) -> SignedIn:
         return SignedIn(make_account(new))
 

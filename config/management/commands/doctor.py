@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.mail import MOST_ATTEMPTS, count_given_up_mail
 from config.heartbeat import LATE_AFTER_SECONDS, ages
 from config.parts import Part, installed_parts
 from core import http, redis
@@ -39,6 +40,7 @@ def examine() -> Iterator[Finding]:
     yield _tried("redis", _redis)
     yield from _signs_of_life()
     yield _tried("mail", _mail)
+    yield _tried("mail owed", _mail_owed)
     if settings.IDENTITY_PROVIDER == "clerk":
         yield _tried("clerk", _clerk)
     yield ("mode", None, "development (DEBUG is on)" if settings.DEBUG else "production")
@@ -84,6 +86,12 @@ def _signs_of_life() -> Iterator[Finding]:
 def _mail() -> str:
     with get_connection(fail_silently=False):
         return str(settings.EMAIL_BACKEND).split(".")[-2]
+
+
+def _mail_owed() -> str:
+    if given_up := count_given_up_mail():
+        raise DatabaseError(f"{given_up} given up after {MOST_ATTEMPTS} attempts: look for `mail_failed` in the logs")
+    return "none was given up"
 
 
 def _clerk() -> str:
