@@ -1,6 +1,6 @@
 """Mails that are owed: a row in the same transaction as the reason for it, tried by workers for a day and a half.
 
-One that no attempt could send is given up: an error in the log, and counted by `manage.py doctor` while its row is kept.
+One that no attempt could send is given up: an error in the log, and counted by `manage.py doctor` for a month.
 """
 
 from datetime import timedelta

@@ -78,7 +78,11 @@ class RenewTokens(OpenView):
 class SignOut(OpenView):
     """End the session: none of its tokens is good any more. Either of them will do."""
 
-    @extend_schema(request=shapes.SignOutSerializer, responses={204: None})
+    @extend_schema(
+        auth=[{"bearer": []}, {}],
+        request=shapes.SignOutSerializer,
+        responses={204: None, 401: errors.Unauthenticated, 409: errors.Conflict},
+    )
     def post(self, request: Request) -> Response:
         form = checked(shapes.SignOutSerializer, request.data)
         services.sign_out(request._request, bearer_of(request), form.validated_data.get("refresh", ""))

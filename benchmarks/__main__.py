@@ -1,27 +1,31 @@
 """`make bench`: measure, print the table, keep the figures, and fail on a red line."""
 
+import contextlib
+import fcntl
 import importlib
-import json
 import os
 import secrets
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
 from django.core.management import call_command
+from django.db import connection
 
-from benchmarks import machine
-from benchmarks.measure import Figure
+from benchmarks import machine, report
+from benchmarks.measure import Figure, NotMeasured
 from core import embedded, redis
 
 HOME = Path(__file__).resolve().parent.parent / ".local" / "bench"
 # Which module measures which figures; imported once Django is set up.
 MODULES = {
     "benchmarks.serving": ("P1", "P2"),
-    "benchmarks.growth": ("P15", "P24"),
+    "benchmarks.growth": ("P15",),
     "benchmarks.quota": ("P16",),
     "benchmarks.throttle": ("P18",),
+    "benchmarks.queries": ("P24",),
 }
 VENDORS = ("CLERK_", "DODO_", "STRIPE_", "SUPABASE_", "SENTRY_", "DATABASE_", "REDIS_", "CELERY_", "DB_")
 
@@ -29,16 +33,12 @@ VENDORS = ("CLERK_", "DODO_", "STRIPE_", "SUPABASE_", "SENTRY_", "DATABASE_", "R
 def main() -> None:
     wanted = _wanted(sys.argv[1:])
     machine.stay_on_load_core()
-    HOME.mkdir(parents=True, exist_ok=True)
     _be_a_deployment()
-    with embedded.servers(HOME):
-        django.setup()
-        call_command("migrate", verbosity=0, interactive=False)
-        redis.client().flushall()
-        started, before = time.monotonic(), machine.calibrate()
-        figures = [figure for name in MODULES for figure in _measure(name, wanted)]
-        facts = machine.facts(HOME) | {"calibration_ms": [round(before, 3), round(machine.calibrate(), 3)]}
-    _print(figures, facts, time.monotonic() - started)
+    try:
+        with _only_run(), embedded.servers(HOME):
+            figures = _run(wanted)
+    except embedded.EmbeddedServerProblem as problem:
+        sys.exit(f"whyral: {problem}")
     if any(figure.verdict == "fail" for figure in figures):
         sys.exit(1)
 
@@ -61,30 +61,59 @@ def _be_a_deployment() -> None:
         "ALLOWED_HOSTS": "bench.example",
         "PUBLIC_URL": "https://bench.example",
         "TRUSTED_PROXIES": "1",
-        "EMAIL_URL": "memorymail://",
         "DATABASE_URL": embedded.database_url(HOME),
         "REDIS_URL": embedded.redis_url(HOME),
+        "EMAIL_URL": "smtp://mail.bench.example",
         "LOG_LEVEL": "WARNING",
         # Counted like any other, but never refused.
         "API_REQUESTS_PER_MINUTE": "100000000",
     }
 
 
+@contextlib.contextmanager
+def _only_run() -> Iterator[None]:
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("whyral: `make bench` is already running here; two would measure each other.")
+        yield
+
+
+def _run(wanted: set[str]) -> list[Figure]:
+    django.setup()
+    _start_afresh()
+    started, before = time.monotonic(), machine.calibrate()
+    report.print_head()
+    figures = []
+    for module in MODULES:
+        for figure in _measure(module, wanted):
+            report.print_figure(figure)
+            figures.append(figure)
+    facts = machine.facts(HOME) | {"calibration_ms": [round(before, 3), round(machine.calibrate(), 3)]}
+    report.print_facts(facts, seconds=time.monotonic() - started)
+    report.keep(figures, facts, HOME / "results.json")
+    return figures
+
+
+def _start_afresh() -> None:
+    """The same rows in each run, in tables that the code of this run has made."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = 'public' OR nspname LIKE 'rows%'")
+        cursor.execute(f"DROP SCHEMA {', '.join(name for (name,) in cursor.fetchall())} CASCADE")
+        cursor.execute("CREATE SCHEMA public")
+    call_command("migrate", verbosity=0, interactive=False)
+    redis.client().flushall()
+
+
 def _measure(module: str, wanted: set[str]) -> list[Figure]:
-    if not wanted & set(MODULES[module]):
-        return []
-    return importlib.import_module(module).measure(HOME, wanted)
-
-
-def _print(figures: list[Figure], facts: dict[str, object], seconds: float) -> None:
-    print(f"{'figure':<28}{'what':<62}{'median':>8}  {'quartiles':<16}{'target':>7}{'red':>7}  verdict")
-    for figure in figures:
-        low, high = figure.quartiles
-        kept = f"{figure.line.target:>7g}{figure.line.red:>7g}  {figure.verdict}"
-        print(f"{figure.id:<28}{figure.line.what:<62}{figure.median:>8.3f}  {f'{low:.3f}-{high:.3f}':<16}{kept}")
-        if figure.detail:
-            print(f"{'':<28}{figure.detail}")
-    print(json.dumps(facts), f"{seconds:.0f} s")
+    asked = wanted & set(MODULES[module])
+    try:
+        figures: list[Figure] = importlib.import_module(module).measure(HOME, asked) if asked else []
+    except NotMeasured as reason:
+        return [Figure(name, detail=str(reason)) for name in sorted(asked)]
+    return figures
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Figure:
     """One figure a round, and how they spread."""
 
     id: str
-    line: Line
+    line: Line = Line("", "", 0.0, 0.0)
     values: tuple[float, ...] = ()
     detail: str = ""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 from django.db import connection
 
 from accounts.models import UNLIMITED, Plan, Subscription, User, UserUsage
@@ -24,6 +25,10 @@ LINES = {
 }
 
 
+class Miscounted(Exception):
+    """Not exactly the limit was granted."""
+
+
 def measure(home: Path, wanted: set[str]) -> list[Figure]:
     sides = {"plain": _plain, "mix": lambda: _spending(LIMIT), "granted": lambda: _spending(UNLIMITED)}
     taken = rounds(sides)
@@ -35,28 +40,39 @@ def measure(home: Path, wanted: set[str]) -> list[Figure]:
 
 
 def _plain() -> Cost:
-    user = _somebody(UNLIMITED)
+    """The cheapest way there is from Python: a prepared statement on the driver's own cursor."""
 
-    def update(_: int) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(PLAIN, [user.pk])
+    def update_of(user: User) -> Callable[[int], None]:
+        def update(_: int) -> None:
+            with psycopg.Cursor(connection.connection) as cursor:
+                cursor.execute(PLAIN, [user.pk], prepare=True)
 
-    cost = _side_by_side(update)
-    _require(user, CALLS)
-    return cost
+        return update
+
+    return _side(update_of, limit=UNLIMITED, granted=CALLS)
 
 
 def _spending(limit: int) -> Cost:
-    user = _somebody(limit)
+    def spending_of(user: User) -> Callable[[int], None]:
+        def spend(number: int) -> None:
+            try:
+                increment_usage(user, "url_lookups", platform="x", source=f"bench:{user.pk}:{number}")
+            except LimitReached:
+                return
 
-    def spend(number: int) -> None:
-        try:
-            increment_usage(user, "url_lookups", platform="x", source=f"bench:{user.pk}:{number}")
-        except LimitReached:
-            return
+        return spend
 
-    cost = _side_by_side(spend)
-    _require(user, CALLS if limit == UNLIMITED else limit)
+    return _side(spending_of, limit=limit, granted=CALLS if limit == UNLIMITED else limit)
+
+
+def _side(act_of: Callable[[User], Callable[[int], None]], *, limit: int, granted: int) -> Cost:
+    user, plan = _somebody(limit)
+    cost = _side_by_side(act_of(user))
+    counted = UserUsage.objects.get(user=user).url_lookups
+    user.delete()
+    plan.delete()
+    if counted != granted:
+        raise Miscounted(f"{counted} units were counted, {granted} are right")
     return cost
 
 
@@ -69,17 +85,11 @@ def _side_by_side(act: Callable[[int], None]) -> Cost:
     return cost
 
 
-def _somebody(limit: int) -> User:
+def _somebody(limit: int) -> tuple[User, Plan]:
     name = uuid.uuid4().hex
     user = User.objects.create(email=f"{name}@bench.example")
     limits = {"max_handles": -1, "max_urls": 1, "max_analyses_per_day": limit, "max_questions_per_day": -1}
     plan = Plan.objects.create(slug=name, name=name, price=0, is_public=False, **limits)
     Subscription.objects.create(user=user, plan=plan)
     UserUsage.objects.create(user=user, day=TODAY, platform="x")
-    return user
-
-
-def _require(user: User, used: int) -> None:
-    found = UserUsage.objects.get(user=user).url_lookups
-    if found != used:
-        raise RuntimeError(f"{found} units were counted, {used} are right")
+    return user, plan

@@ -1,9 +1,9 @@
-"""The people and rows that are measured: always the same, made once and kept with the embedded servers' data."""
+"""The people and rows that are measured: the same in every run."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
 from accounts.identity.local import start_session
 from accounts.models import Plan, Subscription, User
@@ -17,7 +17,7 @@ ACTIVITY = """
 INSERT INTO {table}
     (id, created_at, user_id, event, success, reason, ip, user_agent, request_id)
 SELECT
-    ('01900000-0000-7000-8000-' || lpad(to_hex(n + %(first_id)s), 12, '0'))::uuid,
+    ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
     %(start)s::timestamptz + n * interval '10 seconds',
     (%(people)s::uuid[])[1 + n %% cardinality(%(people)s::uuid[])],
     (ARRAY['login', 'token_refresh', 'logout', 'password_reset'])[1 + n %% 4],
@@ -27,6 +27,15 @@ SELECT
     'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) '
         || 'Chrome/' || 100 + n %% 50 || ' Safari/537.36',
     '01900000-0000-7000-9000-' || lpad(to_hex(n), 12, '0')
+FROM generate_series(1, %(rows)s) n
+"""
+# Two hundred platforms a day, so that a million rows take no more than history has days.
+USAGE = """
+INSERT INTO {table}
+    (user_id, day, platform, handle_analyses, url_lookups, post_suggestions, questions_asked)
+SELECT
+    (%(people)s::uuid[])[1 + n %% cardinality(%(people)s::uuid[])],
+    %(start)s::date - 1 - n / 200, 'platform' || n %% 200, 0, n %% 7, 0, 0
 FROM generate_series(1, %(rows)s) n
 """
 
@@ -44,10 +53,9 @@ def user_id(number: int) -> UUID:
 
 
 def people() -> list[Person]:
-    """Fifty users with a thousand events each, signed in for this run."""
-    with transaction.atomic():
-        if not User.objects.filter(pk=user_id(PEOPLE)).exists():
-            _make_people()
+    """Fifty users with a thousand events each, signed in."""
+    if not User.objects.filter(pk=user_id(PEOPLE)).exists():
+        _make_people()
     return [Person(user.pk, start_session(user).access) for user in User.objects.filter(pk__in=_ids()).order_by("pk")]
 
 
@@ -64,12 +72,18 @@ def _make_people() -> None:
     add_activity("analytics_authenticationlog", rows=PEOPLE * ROWS_EACH, users=_ids())
 
 
-def add_activity(table: str, *, rows: int, users: list[UUID], first_id: int = 0) -> None:
+def add_activity(table: str, *, rows: int, users: list[UUID]) -> None:
+    _fill(table, ACTIVITY, rows, users)
+
+
+def add_usage(table: str, *, rows: int, users: list[UUID]) -> None:
+    _fill(table, USAGE, rows, users)
+
+
+def _fill(table: str, statement: str, rows: int, users: list[UUID]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            ACTIVITY.format(table=table), {"start": START, "people": users, "rows": rows, "first_id": first_id}
-        )
-        cursor.execute(f"VACUUM ANALYZE {table}" if not connection.in_atomic_block else f"ANALYZE {table}")
+        cursor.execute(statement.format(table=table), {"start": START, "people": users, "rows": rows})
+        cursor.execute(f"VACUUM ANALYZE {table}")
 
 
 def _ids() -> list[UUID]:

@@ -17,14 +17,13 @@ from benchmarks.machine import SERVER_CORE, can_pin, cpu_of, with_children
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = 4
 START_SECONDS = 30.0
+RIVAL = "benchmarks.rivals.wsgi:application"
 SETTINGS = {
     "ours": "config.settings",
     "bare": "benchmarks.rivals.bare_settings",
     "textbook": "benchmarks.rivals.textbook_settings",
 }
-# The service's own entry point; a rival needs none, Django's factory will do.
-TARGETS = {"ours": ["config.wsgi:application"]}
-FACTORY = ["--factory", "django.core.wsgi:get_wsgi_application"]
+TARGETS = {"ours": "config.wsgi:application", "bare": RIVAL, "textbook": RIVAL}
 
 
 class DidNotStart(Exception):
@@ -55,9 +54,7 @@ def _server(name: str, home: Path) -> Iterator[Server]:
     command += ["--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "warning"]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": SETTINGS[name], "PYTHONHASHSEED": "0"}
     with open(log, "wb") as output:
-        process = subprocess.Popen(
-            [*command, *TARGETS.get(name, FACTORY)], cwd=ROOT, env=environment, stdout=output, stderr=output
-        )
+        process = subprocess.Popen([*command, TARGETS[name]], cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
         if can_pin():
             os.sched_setaffinity(process.pid, {SERVER_CORE})

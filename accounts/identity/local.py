@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.identity.contract import NewUser, Principal, SignedIn, Tokens
@@ -28,8 +29,8 @@ from core.ids import uuid7
 WRONG_CREDENTIALS = "The e-mail address or the password is wrong."
 # What simplejwt signs, read without it: it builds objects around every token, and this runs for every request.
 ACCESS: dict[str, Any] = {
-    "algorithms": [settings.SIMPLE_JWT["ALGORITHM"]],
-    "issuer": settings.SIMPLE_JWT["ISSUER"],
+    "algorithms": [api_settings.ALGORITHM],
+    "issuer": api_settings.ISSUER,
     "options": {"require": ["exp", "iss", "sub", "sid", "token_type"]},
 }
 TAKEN = "This address cannot be used to sign up."

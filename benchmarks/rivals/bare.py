@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
@@ -35,7 +36,7 @@ def _next(user: UUID, *values: Any) -> str:
     query = urlencode(
         {"page_size": 50, "cursor": Cursor([values[0].isoformat().replace("+00:00", "Z"), values[1]]).encode()}
     )
-    return f"https://bench.example/api/accounts/me/activity/?{query}"
+    return f"https://{settings.ALLOWED_HOSTS[0]}/api/accounts/me/activity/?{query}"
 
 
 def subscription(request: HttpRequest, user: UUID) -> JsonResponse:
