@@ -16,9 +16,10 @@ class AdminLoginForm(AuthenticationForm):
     """An address and a password. The limits are those of the API, so that nobody gets a second set of guesses here."""
 
     def clean(self) -> dict[str, Any]:
-        email = normal_email(self.cleaned_data.get("username", ""))
-        if not email or not self.cleaned_data.get("password"):
-            return self.cleaned_data
+        given: dict[str, Any] = self.cleaned_data
+        email = normal_email(given.get("username", ""))
+        if not email or not given.get("password"):
+            return given
         self._count(email)
         try:
             super().clean()
@@ -27,7 +28,7 @@ class AdminLoginForm(AuthenticationForm):
             announce(self.request, "admin_login", success=False, user=owner, reason=refusal.code or "invalid")
             raise
         announce(self.request, "admin_login", user=self.user_cache)
-        return self.cleaned_data
+        return given
 
     def _count(self, email: str) -> None:
         try:

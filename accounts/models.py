@@ -191,6 +191,9 @@ class UserSession(Row):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_why = models.CharField(max_length=40, blank=True)
 
+    class Meta:
+        indexes = [models.Index("expires_at", name="session_expiry")]
+
     def __str__(self) -> str:
         return self.key
 
@@ -206,7 +209,10 @@ class OutgoingMail(Row):
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(F("run_after"), condition=Q(sent_at__isnull=True), name="mail_waiting")]
+        indexes = [
+            models.Index("created_at", name="mail_age"),
+            models.Index(F("run_after"), condition=Q(sent_at__isnull=True), name="mail_waiting"),
+        ]
 
     def __str__(self) -> str:
         return self.template

@@ -79,7 +79,7 @@ class SignOut(OpenView):
     """End the session: none of its tokens is good any more. Either of them will do."""
 
     @extend_schema(
-        auth=[{"bearer": []}, {}],
+        auth=[{"bearer": []}, {}],  # type: ignore[list-item]
         request=shapes.SignOutSerializer,
         responses={204: None, 401: errors.Unauthenticated, 409: errors.Conflict},
     )

@@ -1,15 +1,16 @@
 """The machine under the figures: what it is, how fast it is just now, and which core does what."""
 
+import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import django
 from django.db import connection
 
 from benchmarks.measure import NotMeasured
@@ -22,6 +23,15 @@ def stay_on_load_core() -> None:
     """Keep this process, and with it PostgreSQL and Redis, which it starts, off the core of the server measured."""
     if can_pin():
         os.sched_setaffinity(0, {LOAD_CORE})
+
+
+@contextlib.contextmanager
+def on_server_core() -> Iterator[None]:
+    """Work here as the server does: PostgreSQL and Redis stay on the other core."""
+    if can_pin():
+        os.sched_setaffinity(0, {SERVER_CORE})
+    yield
+    stay_on_load_core()
 
 
 def can_pin() -> bool:
@@ -79,7 +89,6 @@ def facts(folder: Path) -> dict[str, object]:
         "python": platform.python_version(),
         "postgresql": postgres,
         "packages": {name: version(name) for name in PACKAGES},
-        "django": django.get_version(),
         "revision": _revision(),
         "pinned": can_pin(),
         "fsync_us": round(fsync_microseconds(folder)),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.measure import Figure
 
-COLUMNS = "{:<27}{:<60}{:>9}  {:<17}{:<12}{:>8}{:>8}  {}"
+COLUMNS = "{:<33}{:<58}{:>8}  {:<15}{:<11}{:>8}{:>8}  {}"
 
 
 def print_head() -> None:
@@ -19,7 +19,8 @@ def print_figure(figure: Figure) -> None:
     quartiles = "{:.3f}-{:.3f}".format(*figure.quartiles) if figure.values else "-"
     bounds = (_bound(line.target, line.more_is_better), _bound(line.red, line.more_is_better))
     print(COLUMNS.format(figure.id, line.what, median, quartiles, line.unit, *bounds, figure.verdict))
-    print(f"{'':<27}{figure.detail}", flush=True)
+    if figure.detail:
+        print(f"{'':<33}{figure.detail}", flush=True)
 
 
 def _bound(value: float, more_is_better: bool) -> str:

@@ -82,6 +82,7 @@ def add_usage(table: str, *, rows: int, users: list[UUID]) -> None:
 
 def _fill(table: str, statement: str, rows: int, users: list[UUID]) -> None:
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
         cursor.execute(statement.format(table=table), {"start": START, "people": users, "rows": rows})
         cursor.execute(f"VACUUM ANALYZE {table}")
 

@@ -135,6 +135,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "send-waiting-mail": {"task": "accounts.send_waiting_mail", "schedule": 30.0, "options": {"expires": 30}},
     "finish-erasures": {"task": "accounts.finish_erasures", "schedule": 300.0, "options": {"expires": 300}},
+    "forget-old-sign-ins": {"task": "analytics.forget_old_sign_ins", "schedule": crontab(hour=3, minute=40)},
     "forget-expired": {"task": "accounts.forget_expired", "schedule": crontab(hour=3, minute=20)},
 }
 
@@ -208,6 +209,7 @@ THROTTLES = {
     "mail-account": (5, 3600),
 }
 IDEMPOTENCY_HOURS = 24
+SIGN_INS_KEPT_DAYS = 90
 # host:port pairs that the one HTTP door may reach although they are private: the sandbox of a development machine.
 OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[]) if DEBUG else []
 

@@ -10,7 +10,8 @@ from django.conf import settings
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 logger = structlog.get_logger(__name__)
@@ -56,7 +57,16 @@ def ask(question: Callable[[Redis], Answer]) -> Answer:
     try:
         return question(link.client)
     except RedisError as error:
-        # Also what it says of itself when it is full, loading or read-only: then it is of no use either.
+        if not _is_of_no_use(error):
+            raise
         link.away_until = time.monotonic() + REST_SECONDS
         logger.warning("redis_away", error=type(error).__name__)
         raise RedisAway from error
+
+
+def _is_of_no_use(error: RedisError) -> bool:
+    """Gone, hung, loading, full or read-only; anything else is a mistake of ours."""
+    # Inside a script the reason is only in the words.
+    words = ("OOM command", "READONLY", "MISCONF")
+    states = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+    return isinstance(error, states) or any(word in str(error) for word in words)
