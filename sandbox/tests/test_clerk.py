@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -106,6 +106,7 @@ def test_it_hangs_until_it_is_let_go_and_drops_connections(clerk, backend):
     clerk.fail("users.get", drop=True)
     with ThreadPoolExecutor() as pool:
         hanging = pool.submit(backend.get, "/v1/jwks")
+        _wait_until(lambda: clerk.count("jwks") == 1)
         with pytest.raises(httpx.RemoteProtocolError):
             backend.get("/v1/users/user_1")
         assert not hanging.done()
@@ -114,3 +115,10 @@ def test_it_hangs_until_it_is_let_go_and_drops_connections(clerk, backend):
         with pytest.raises(httpx.RemoteProtocolError):
             hanging.result()
         assert time.monotonic() - begun < 5
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
