@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import FilteredRelation, Q
@@ -16,6 +15,7 @@ from django.db.models.functions import Now, TruncDate
 from accounts.models import UNLIMITED, Plan, Subscription, UsageKind, User, UserUsage
 from core.errors import LimitReached, NotConfigured, Unavailable
 from core.ids import uuid7
+from core.statements import Parameter, Row, Statement, ask, columns_of, model_of
 
 FREE = "free"
 # The plan's column that limits a kind; a kind that is missing here is counted without a limit.
@@ -24,17 +24,23 @@ LIMITED_BY = {
     UsageKind.URL_LOOKUPS: "max_analyses_per_day",
     UsageKind.QUESTIONS_ASKED: "max_questions_per_day",
 }
+PLAN_WIDTH = len(columns_of(Plan))
+LIVE = Statement(
+    lambda: Subscription.objects.filter(user=Parameter("user"), status__in=Subscription.LIVE).values_list(
+        *columns_of(Subscription), *columns_of(Plan, "plan__"), *columns_of(Plan, "downgrade_to_plan__")
+    )
+)
 # The database's clock decides the day, so that clocks of ours that disagree do not matter.
 TODAY = TruncDate(Now(), tzinfo=UTC)
 # A first spend may find no subscription, no counter and a faster rival; ten turns are a sign of something else.
 TURNS = 10
 
 
-def _statements(name: str) -> dict[str, bytes]:
+def _statements(name: str) -> dict[str, str]:
     text = (Path(__file__).parent / "sql" / name).read_text()
     live = ", ".join(f"'{status}'" for status in Subscription.LIVE)
     limits = {kind: f"plan.{LIMITED_BY[kind]}" if kind in LIMITED_BY else str(UNLIMITED) for kind in UsageKind}
-    return {kind: text.format(used=kind.value, limit=limits[kind], live=live).encode() for kind in UsageKind}
+    return {kind: text.format(used=kind.value, limit=limits[kind], live=live) for kind in UsageKind}
 
 
 SPEND = _statements("spend.sql")
@@ -84,13 +90,20 @@ def ensure_live_subscription(user: User) -> None:
 
 
 def get_user_subscription(user: User) -> Subscription:
-    rows = Subscription.objects.select_related("plan", "downgrade_to_plan")
-    live = rows.filter(user=user, status__in=Subscription.LIVE)
-    try:
-        return live.get()
-    except Subscription.DoesNotExist:
+    found = LIVE.rows(user=user.pk)
+    if not found:
         ensure_live_subscription(user)
-        return live.get()
+        found = LIVE.rows(user=user.pk)
+    return _subscription(found[0])
+
+
+def _subscription(row: Row) -> Subscription:
+    own, plans = row[: -2 * PLAN_WIDTH], row[-2 * PLAN_WIDTH :]
+    subscription = model_of(Subscription, own)
+    subscription.plan = model_of(Plan, plans[:PLAN_WIDTH])
+    if subscription.downgrade_to_plan_id:
+        subscription.downgrade_to_plan = model_of(Plan, plans[PLAN_WIDTH:])
+    return subscription
 
 
 def get_user_plan(user: User) -> Plan:
@@ -121,13 +134,13 @@ def increment_usage(user: User, kind: str, *, platform: str, source: str, amount
 
 def give_back(*, source: str, kind: str) -> bool:
     """Return what a source had spent to the day it was spent on; False where there was nothing to return."""
-    return bool(_ask(GIVE_BACK[UsageKind(kind)], {"source": source, "kind": UsageKind(kind).value}))
+    return bool(ask(GIVE_BACK[UsageKind(kind)], {"source": source, "kind": UsageKind(kind).value}))
 
 
 def _spend(asked: dict[str, Any]) -> Reply | None:
     try:
         with _undoable():
-            [row] = _ask(SPEND[asked["kind"]], {**asked, "id": uuid7()})
+            [row] = ask(SPEND[asked["kind"]], {**asked, "id": uuid7()})
     except IntegrityError:
         # Somebody spent on this source while we did, so ours was undone: the next look will find theirs.
         return None
@@ -140,14 +153,6 @@ def _spend(asked: dict[str, Any]) -> Reply | None:
 def _undoable() -> AbstractContextManager[None]:
     # A failed statement undoes itself; inside a transaction it needs a savepoint to leave the rest alive.
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
-
-
-def _ask(statement: bytes, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Run a prepared statement, which Django's own cursors cannot: planning takes four times as long as the rest."""
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(statement, values, prepare=True).fetchall()
 
 
 def _refuse_beyond(state: UsageState) -> None:

@@ -1,5 +1,6 @@
 """The accounts over HTTP: each view reads the request, calls one verb and shapes the answer."""
 
+from collections.abc import Collection
 from typing import Any, cast
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from accounts.models import Plan, User, UserUsage
 from accounts.usage import get_user_subscription, limits_of, usage_today
 from core import errors
 from core.api import ValuesListView, bounded_body, checked
+from core.statements import Parameter
 from core.webhooks import ForgedWebhook
 
 DISPOSITION = OpenApiParameter(
@@ -173,7 +175,8 @@ class Plans(ValuesListView):
     order = ("price", "id")
     descending = False
 
-    def rows(self) -> QuerySet[Plan]:
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[Plan]:
         return Plan.objects.filter(is_public=True)
 
 
@@ -203,11 +206,14 @@ class UsageHistory(ValuesListView):
     def get(self, request: Request) -> Response:
         return super().get(request)
 
-    def rows(self) -> QuerySet[UserUsage]:
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[UserUsage]:
+        columns = {"from": "day__gte", "to": "day__lte"}
+        return UserUsage.objects.filter(**{columns.get(name, name): Parameter(name) for name in given})
+
+    def given(self) -> dict[str, Any]:
         wanted = checked(shapes.UsageFilterSerializer, self.request.query_params.dict()).validated_data
-        columns = {"from": "day__gte", "to": "day__lte", "platform": "platform"}
-        narrowed = {columns[name]: value for name, value in wanted.items()}
-        return UserUsage.objects.filter(user=user_of(self.request), **narrowed)
+        return {"user": user_of(self.request).pk, **wanted}
 
 
 class ClerkWebhook(OpenView):

@@ -1,10 +1,14 @@
 """What happened, shown to whom it happened."""
 
+from collections.abc import Collection
+from typing import Any
+
 from django.db.models import QuerySet
 from rest_framework import serializers
 
 from analytics.models import AuthenticationLog
 from core.api import ValuesListView
+from core.statements import Parameter
 
 
 class ActivitySerializer(serializers.ModelSerializer[AuthenticationLog]):
@@ -21,5 +25,9 @@ class Activity(ValuesListView):
 
     serializer_class = ActivitySerializer
 
-    def rows(self) -> QuerySet[AuthenticationLog]:
-        return AuthenticationLog.objects.filter(user=self.request.user.pk)
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[AuthenticationLog]:
+        return AuthenticationLog.objects.filter(**{name: Parameter(name) for name in given})
+
+    def given(self) -> dict[str, Any]:
+        return {"user": self.request.user.pk}

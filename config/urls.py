@@ -44,7 +44,10 @@ BEAT["properties"]["seconds_since_last_tick"] = AGE
 READY = shape("ok", "down", database=TIMED)
 HEALTH = shape("ok", "degraded", "down", database=TIMED, redis=TIMED, workers=WORKERS, beat=BEAT)
 
+# The busiest first: every request walks down this list.
 urlpatterns = [
+    path("api/accounts/me/activity/", Activity.as_view()),
+    path("api/accounts/", include("accounts.urls")),
     path("", RedirectView.as_view(url="/api/docs/")),
     path("admin/", admin.site.urls),
     path("health/", check(health.health, HEALTH, HEALTH)),
@@ -52,8 +55,6 @@ urlpatterns = [
     path("health/ready/", check(health.ready, READY, READY)),
     path("api/schema/", Description.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(throttle_classes=[], metadata_class=None)),
-    path("api/accounts/", include("accounts.urls")),
-    path("api/accounts/me/activity/", Activity.as_view()),
     re_path(r"^api/", no_such_endpoint),
 ]
 

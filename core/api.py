@@ -1,5 +1,7 @@
 """How every endpoint answers: one shape for every error, lists from plain values."""
 
+from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 import structlog
@@ -19,7 +21,7 @@ from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import set_rollback
 
 from core import errors
-from core.paging import KeysetPagination, page_of
+from core.paging import KeysetPagination, Listing
 
 # In this order: a body that is too large is a suspicious operation too.
 FROM_DJANGO: dict[type[Exception], type[errors.Problem]] = {
@@ -62,19 +64,29 @@ class Text(CharField):
 
 
 class ValuesListView(GenericAPIView[Any]):
-    """A paged list drawn straight from `.values()`: the serializer names the fields and describes them, no more."""
+    """A paged list drawn straight from its columns: the serializer names the fields and describes them, no more."""
 
     pagination_class = KeysetPagination
     order: tuple[str, ...] = ("created_at", "id")
     descending = True
 
-    def rows(self) -> QuerySet[Any]:
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[Any]:
+        """The query, with a `Parameter` for each value given. Of the class, because it is built for all requests."""
         raise NotImplementedError
 
+    def given(self) -> dict[str, Any]:
+        """What this request narrows the list by."""
+        return {}
+
+    @classmethod
+    @cache
+    def listing(cls) -> Listing:
+        fields = cls.serializer_class.Meta.fields  # type: ignore[union-attr]
+        return Listing(cls.rows, fields=fields, order=cls.order, descending=cls.descending)
+
     def get(self, request: Request) -> Response:
-        fields = self.get_serializer_class().Meta.fields  # type: ignore[attr-defined]
-        page = page_of(request, self.rows(), fields=tuple(fields), order=self.order, descending=self.descending)
-        return Response(page)
+        return Response(self.listing().page(request, self.given()))
 
 
 def answer_problem(error: Exception, context: dict[str, Any]) -> JsonResponse | None:

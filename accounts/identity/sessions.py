@@ -3,36 +3,30 @@
 import re
 from datetime import datetime
 
-from django.db import connection
 from django.db.models.functions import Now
 
 from accounts.identity.contract import Principal
 from accounts.models import User, UserSession
 from core.errors import Unauthenticated
 from core.models import delete_in_batches
+from core.statements import Parameter, Statement, columns_of, model_of
 
-USER_COLUMNS = [field.attname for field in User._meta.concrete_fields]
-LIVE_USER = f"""
-    SELECT {", ".join(f"person.{column}" for column in USER_COLUMNS)}
-    FROM accounts_usersession session JOIN accounts_user person ON person.id = session.user_id
-    WHERE session.key = %s AND session.revoked_at IS NULL AND person.is_active
-"""  # noqa: S608
+LIVE_SESSION = Statement(
+    lambda: UserSession.objects.filter(key=Parameter("key"), revoked_at=None, user__is_active=True).values_list(
+        *columns_of(User, "user__")
+    )
+)
 SESSION_KEY = re.compile(r"[A-Za-z0-9_-]{8,100}", re.ASCII)
 
 
 def principal_of(session_key: str) -> Principal:
-    """The live session's user, in the one query that every authenticated request makes.
-
-    Written out, because building the same through the ORM costs more CPU than the rest of a short request.
-    """
+    """The live session's user, in the one query that every authenticated request makes."""
     if not SESSION_KEY.fullmatch(session_key):
         raise Unauthenticated
-    with connection.cursor() as cursor:
-        cursor.execute(LIVE_USER, [session_key])
-        row = cursor.fetchone()
-    if row is None:
+    found = LIVE_SESSION.rows(key=session_key)
+    if not found:
         raise Unauthenticated
-    return Principal(User.from_db(connection.alias, USER_COLUMNS, row), session_key)
+    return Principal(model_of(User, found[0]), session_key)
 
 
 def open_session(user: User, *, key: str, expires_at: datetime, refresh_id: str = "") -> UserSession:

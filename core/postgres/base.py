@@ -3,7 +3,14 @@
 import select
 from typing import Any
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Knows what a prepared statement was sent with: the cursor itself holds no text with the values in it."""
+
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> Any:
+        return super().last_executed_query(cursor, sql, params) or self.compose_sql(sql, params)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -12,6 +19,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     Django's health check asks the server on every request. A server that is gone has closed its end, and the kernel
     knows: the socket of an idle connection then has something to read.
     """
+
+    ops_class = DatabaseOperations
 
     def get_new_connection(self, conn_params: Any) -> Any:
         fresh = super().get_new_connection(conn_params)
