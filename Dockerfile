@@ -13,13 +13,16 @@ RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(64))')"
     DEBUG=false ALLOWED_HOSTS=build.invalid PUBLIC_URL=https://build.invalid \
     DATABASE_URL=postgresql://build.invalid/build REDIS_URL=redis://build.invalid/0 \
     .venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
- && .venv/bin/python -m compileall -q accounts analytics config core
+ && .venv/bin/python -m compileall -q accounts analytics config core feedback logs
 
 FROM python:3.12-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin whyral
+# A volume mounted over the spool's folder takes its owner from here.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin whyral \
+ && install --directory --owner 10001 --mode 0700 /var/spool/whyral
 WORKDIR /srv/whyral
 COPY --from=build /srv/whyral /srv/whyral
-ENV PATH=/srv/whyral/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DEBUG=false
+ENV PATH=/srv/whyral/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DEBUG=false \
+    DJANGO_SETTINGS_MODULE=config.settings SPOOL_DIR=/var/spool/whyral
 USER whyral
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["python", "deploy/healthcheck.py"]

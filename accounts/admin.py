@@ -1,4 +1,4 @@
-"""The desk for accounts: find somebody, see their plan and use, end their sessions."""
+"""The desk for accounts: find somebody, see their plan and use, change it, end their sessions."""
 
 from typing import Any
 
@@ -9,26 +9,42 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin_login import AdminLoginForm
-from accounts.identity.sessions import end_all_sessions
-from accounts.models import OutgoingMail, Plan, Subscription, UsageEntry, User, UserSession, UserUsage, normal_email
+from accounts.identity.sessions import end_all_sessions, end_session
+from accounts.models import (
+    OutgoingMail,
+    Plan,
+    Subscription,
+    UsageEntry,
+    UsageKind,
+    User,
+    UserSession,
+    UserUsage,
+    normal_email,
+)
 from accounts.services import ask_erasure
-from accounts.usage import ensure_live_subscription
-from core.admin import ReadOnlyAdmin, RowAdmin
+from accounts.usage import change_plan, ensure_live_subscription, give_back
+from core.admin import Asked, Between, ReadOnlyAdmin, RowAdmin, one_of
 
 admin.site.unregister(Group)
 admin.site.login_form = AdminLoginForm
 
 # What decides who may do what: whoever could write these could make themselves a superuser.
 POWERS = ["is_staff", "is_superuser", "groups", "user_permissions"]
+BY_PERSON = ["user__pk", "user__email__startswith"]
+PERSON = "The beginning of an e-mail address, or a user's id."
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, RowAdmin):
+class GroupAdmin(DjangoGroupAdmin, RowAdmin):  # type: ignore[misc]
     """What members of staff may do."""
+
+    ordering = ["name"]
+    search_fields = ["name__startswith"]
 
 
 class NewUserForm(UserCreationForm):
@@ -51,18 +67,26 @@ class NewPasswordForm(AdminPasswordChangeForm):
         return user
 
 
+class PlanAsked(Asked):
+    """Which plan."""
+
+    plan = forms.ModelChoiceField(Plan.objects.all(), widget=UnfoldAdminSelectWidget)
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
     """A person."""
 
     form = UserChangeForm
     add_form = NewUserForm
     change_password_form = NewPasswordForm
     list_display = ["email", "full_name", "email_verified", "provider", "is_active", "is_staff", "created_at"]
-    list_filter = ["is_active", "is_staff", "email_verified", "provider"]
-    search_fields = ["email__startswith"]
-    search_help_text = "The beginning of an e-mail address."
-    ordering = ["-created_at"]
+    list_filter = ["is_active", "is_staff", "email_verified", one_of("provider", ("local", "clerk"))]
+    search_fields = ["id", "email__startswith"]
+    search_help_text = "The beginning of an e-mail address, or an id."
+    # The ids sort by the time they were made.
+    ordering = ["-pk"]
+    export_fields = ("id", "email", "full_name", "email_verified", "provider", "is_active", "created_at", "last_login")
     readonly_fields = ["provider", "provider_id", "created_at", "updated_at", "last_login", "erasure_asked_at"]
     fieldsets = [
         (None, {"fields": ["email", "email_verified", "password", "full_name", "company_name"]}),
@@ -71,7 +95,7 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg]
     ]
     add_fieldsets = [(None, {"fields": ["email", "full_name", "password1", "password2"]})]
     autocomplete_fields = ["groups"]
-    actions = ["end_sessions", "deactivate", "erase"]
+    actions = ["change_plan", "end_sessions", "deactivate", "erase"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         # An address is proved by its owner; a new one would have to be proved again.
@@ -90,9 +114,25 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg]
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)
 
+    def has_plan_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_subscription")
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         ensure_live_subscription(obj)
+
+    @admin.action(description="Change the plan", permissions=["plan"])
+    def change_plan(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        users = list(queryset)
+        form = PlanAsked(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            question = "Change the plan? It is theirs at once, and nobody is charged or paid back."
+            return self.ask(request, users, action="change_plan", question=question, form=form)
+        plan = form.cleaned_data["plan"]
+        changed = [user for user in users if change_plan(user, plan)]
+        self.note(request, changed, f"Plan changed to {plan.slug}.")
+        self.message_user(request, f"{len(changed)} accounts are on {plan} now.")
+        return None
 
     @admin.action(description="End every session", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -103,20 +143,27 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg]
         # Fetched first: a list filtered by "active" would be empty after the update.
         users = self._touchable(request, queryset)
         User.objects.filter(pk__in=[user.pk for user in users]).update(is_active=False)
+        self.note(request, users, "Deactivated.")
         self._end_sessions_of(users, request)
 
     @admin.action(description="Erase for ever", permissions=["erase"])
-    def erase(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+    def erase(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         users = list(queryset)
+        if "confirmed" not in request.POST:
+            question = "Erase these accounts and all that is theirs? This cannot be undone."
+            return self.ask(request, users, action="erase", question=question)
         for user in users:
             ask_erasure(user)
+        self.note(request, users, "Erasure asked for.")
         self.message_user(request, f"{len(users)} accounts are shut and will be erased.")
+        return None
 
     def _touchable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
         return [user for user in queryset if self.has_change_permission(request, user)]
 
     def _end_sessions_of(self, users: list[User], request: HttpRequest) -> None:
         ended = sum(end_all_sessions(user, why="ended_by_staff") for user in users)
+        self.note(request, users, "Sessions ended.")
         self.message_user(request, f"{ended} sessions of {len(users)} accounts ended.")
 
 
@@ -132,7 +179,14 @@ class PlanAdmin(RowAdmin):
         "name", "slug", "price", "currency", "interval", "max_urls", "max_analyses_per_day",
         "max_questions_per_day", "is_public",
     ]  # fmt: skip
-    search_fields = ["name", "slug"]
+    list_filter = ["is_public"]
+    search_fields = ["slug__startswith"]
+    search_help_text = "The beginning of a slug."
+    ordering = ["slug"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Plan | None = None) -> bool:
+        # Subscriptions refer to it for as long as they are kept; one that is over is made not public.
+        return False
 
 
 @admin.register(Subscription)
@@ -142,7 +196,8 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     list_display = ["user", "plan", "status", "current_period_end", "cancel_at_period_end", "created_at"]
     list_filter = ["status", "plan"]
     list_select_related = ["user", "plan"]
-    search_fields = ["user__email__startswith"]
+    search_fields = BY_PERSON
+    search_help_text = PERSON
 
 
 @admin.register(UserUsage)
@@ -151,8 +206,8 @@ class UserUsageAdmin(ReadOnlyAdmin):
 
     list_display = ["user", "day", "platform", "url_lookups", "handle_analyses", "questions_asked", "post_suggestions"]
     list_select_related = ["user"]
-    search_fields = ["user__email__startswith"]
-    list_filter = ["platform"]
+    search_fields = BY_PERSON
+    search_help_text = PERSON
 
 
 @admin.register(UsageEntry)
@@ -161,8 +216,24 @@ class UsageEntryAdmin(ReadOnlyAdmin):
 
     list_display = ["source", "kind", "amount", "user", "platform", "day", "given_back_at"]
     list_select_related = ["user"]
-    list_filter = ["kind", "platform"]
-    search_fields = ["source__exact", "user__email__startswith"]
+    list_filter = [one_of("kind", UsageKind.values)]
+    search_fields = [*BY_PERSON, "source"]
+    search_help_text = "What it was spent on (kind:id), the beginning of an e-mail address, or a user's id."
+    actions = ["give_back"]
+
+    def has_give_back_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_usageentry")
+
+    @admin.action(description="Give the units back", permissions=["give_back"])
+    def give_back(self, request: HttpRequest, queryset: QuerySet[UsageEntry]) -> HttpResponse | None:
+        entries = list(queryset)
+        if "confirmed" not in request.POST:
+            question = "Give these units back? Each can be given back once, and not taken again."
+            return self.ask(request, entries, action="give_back", question=question)
+        given = [entry for entry in entries if give_back(source=entry.source, kind=entry.kind)]
+        self.note(request, given, "Units given back.")
+        self.message_user(request, f"{sum(entry.amount for entry in given)} units of {len(given)} entries given back.")
+        return None
 
 
 @admin.register(UserSession)
@@ -171,7 +242,22 @@ class UserSessionAdmin(ReadOnlyAdmin):
 
     list_display = ["user", "created_at", "expires_at", "revoked_at", "revoked_why"]
     list_select_related = ["user"]
-    search_fields = ["user__email__startswith"]
+    list_filter = [("expires_at", Between)]
+    search_fields = BY_PERSON
+    search_help_text = PERSON
+    # A session's key is what its tokens carry: of use to nobody here.
+    exclude = ["key", "refresh_id"]
+    actions = ["end"]
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_usersession")
+
+    @admin.action(description="End these sessions", permissions=["end"])
+    def end(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
+        touchable = [each for each in queryset if _is_superuser(request) or not each.user.is_superuser]
+        ended = [session for session in touchable if end_session(session.key, why="ended_by_staff")]
+        self.note(request, ended, "Ended.")
+        self.message_user(request, f"{len(ended)} sessions ended.")
 
 
 @admin.register(OutgoingMail)
@@ -180,5 +266,7 @@ class OutgoingMailAdmin(ReadOnlyAdmin):
 
     list_display = ["template", "user", "attempts", "run_after", "sent_at", "created_at"]
     list_select_related = ["user"]
-    list_filter = ["template"]
-    search_fields = ["user__email__startswith"]
+    list_filter = [("created_at", Between)]
+    ordering = ["-created_at", "-pk"]
+    search_fields = BY_PERSON
+    search_help_text = PERSON

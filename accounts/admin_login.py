@@ -5,11 +5,9 @@ from typing import Any
 from django import forms
 from unfold.forms import AuthenticationForm
 
-from accounts.events import announce
-from accounts.models import User, normal_email
+from accounts.attempts import Attempt
+from accounts.models import normal_email
 from core.errors import LimitsUnavailable, TooMany
-from core.requests import client_network
-from core.throttling import require
 
 
 class AdminLoginForm(AuthenticationForm):
@@ -20,19 +18,14 @@ class AdminLoginForm(AuthenticationForm):
         email = normal_email(given.get("username", ""))
         if not email or not given.get("password"):
             return given
-        self._count(email)
+        attempt = Attempt(self.request, email, event="admin_login")
         try:
+            attempt.admit()
             super().clean()
-        except forms.ValidationError as refusal:
-            owner = User.objects.filter(email=email).first()
-            announce(self.request, "admin_login", success=False, user=owner, reason=refusal.code or "invalid")
-            raise
-        announce(self.request, "admin_login", user=self.user_cache)
-        return given
-
-    def _count(self, email: str) -> None:
-        try:
-            require("login-address", client_network(self.request))
-            require("login-account", email)
         except (TooMany, LimitsUnavailable) as problem:
             raise forms.ValidationError(problem.message, code=problem.code) from problem
+        except forms.ValidationError as refusal:
+            attempt.fail(refusal.code or "invalid")
+            raise
+        attempt.succeed(self.user_cache)
+        return given

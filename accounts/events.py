@@ -1,4 +1,4 @@
-"""What happened to a sign-in, told to whoever keeps the record."""
+"""What happened to a sign-in or an account, told to whoever keeps a record of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User
+from core.redaction import redacted
 from core.requests import client_address
 
 
@@ -24,6 +25,7 @@ class AuthenticationEvent:
 
 
 _listeners: list[Callable[[AuthenticationEvent], None]] = []
+_forgetters: list[Callable[[User], None]] = []
 
 
 def on_authentication(listener: Callable[[AuthenticationEvent], None]) -> None:
@@ -39,7 +41,7 @@ def announce(
         user=user,
         reason=reason,
         ip=client_address(request),
-        user_agent=request.META.get("HTTP_USER_AGENT", "")[:300],
+        user_agent=redacted(request.META.get("HTTP_USER_AGENT", "")[:300])[:300],
         request_id=getattr(request, "request_id", ""),
     )
     for listener in _listeners:
@@ -53,3 +55,14 @@ def _telling(listener: Callable[[AuthenticationEvent], None], fact: Authenticati
         listener(fact)
 
     return tell
+
+
+def on_erasure(forget: Callable[[User], None]) -> None:
+    """Let `forget` do its part of an erasure: before the user is gone, in no transaction, and perhaps repeatedly."""
+    _forgetters.append(forget)
+
+
+def announce_erasure(user: User) -> None:
+    # One that fails stops the erasure, which is then tried again: nobody may be half forgotten.
+    for forget in _forgetters:
+        forget(user)

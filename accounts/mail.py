@@ -1,10 +1,14 @@
 """Mails that are owed: a row in the same transaction as the reason for it, tried by workers for a day and a half.
 
 One that no attempt could send is given up: an error in the log, and counted by `manage.py doctor` for a month.
+Apps above add their letters when they start.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -29,11 +33,31 @@ KEPT = timedelta(days=30)
 PLACEHOLDER = ".invalid"
 
 
-def owe_mail(user: User | None, template: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Where a mail's text lies, and what fills it besides the user: None where there is nothing left to say."""
+
+    path: str
+    context_of: Callable[[User, OutgoingMail], dict[str, Any] | None]
+
+
+def _link_in(user: User, mail: OutgoingMail) -> dict[str, Any]:
+    return link_parts(user, mail.template)
+
+
+_letters = {name: Letter(f"accounts/mail/{name}.txt", _link_in) for name in ("password_reset", "verify_email")}
+
+
+def add_letter(template: str, letter: Letter) -> None:
+    _letters[template] = letter
+
+
+def owe_mail(user: User | None, template: str) -> OutgoingMail:
     """Owe `user` a mail; for nobody the same is done, so that time does not tell whether an address has an account."""
     mail = OutgoingMail.objects.create(user=user, template=template)
     # Not a partial: Django names a robust hook that fails by its __qualname__, and a partial has none.
     transaction.on_commit(lambda: enqueue("accounts.send_mail", mail.pk), robust=True)
+    return mail
 
 
 def send_owed_mail(mail_id: str) -> bool:
@@ -44,7 +68,7 @@ def send_owed_mail(mail_id: str) -> bool:
     if not claimed:
         return False
     mail = OutgoingMail.objects.select_related("user").get(pk=mail_id)
-    if mail.user is not None and not _deliver(mail.user, mail.template):
+    if mail.user is not None and not _deliver(mail.user, mail):
         _tell_if_given_up(mail)
         return False
     OutgoingMail.objects.filter(pk=mail_id).update(sent_at=Now())
@@ -72,13 +96,14 @@ def count_given_up_mail() -> int:
     return OutgoingMail.objects.filter(sent_at=None, attempts__gte=MOST_ATTEMPTS).count()
 
 
-def _deliver(user: User, template: str) -> bool:
+def _deliver(user: User, mail: OutgoingMail) -> bool:
     """Say whether nothing is owed any more: the mail was sent, or there is nobody to read it."""
-    if not user.is_active or user.email.endswith(PLACEHOLDER):
+    template = mail.template
+    rendered = _text_of(user, mail)
+    if rendered is None:
         logger.info("mail_not_needed", template=template, user_id=str(user.pk))
         return True
-    context = {"user": user, "app_url": settings.APP_URL, **link_parts(user, template)}
-    subject, _, text = render_to_string(f"accounts/mail/{template}.txt", context).partition("\n")
+    subject, _, text = rendered.partition("\n")
     try:
         send_mail(subject.strip(), text.strip() + "\n", None, [user.email])
     # A refused recipient (an OSError) and an address that cannot be written (a ValueError) both carry the address.
@@ -87,6 +112,16 @@ def _deliver(user: User, template: str) -> bool:
         return False
     logger.info("mail_sent", template=template, user_id=str(user.pk))
     return True
+
+
+def _text_of(user: User, mail: OutgoingMail) -> str | None:
+    if not user.is_active or user.email.endswith(PLACEHOLDER):
+        return None
+    letter = _letters[mail.template]
+    context = letter.context_of(user, mail)
+    if context is None:
+        return None
+    return render_to_string(letter.path, {"user": user, "app_url": settings.APP_URL, **context})
 
 
 def _smtp_code(error: Exception) -> int | None:

@@ -68,6 +68,9 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_lower"),
             models.UniqueConstraint("provider", "provider_id", name="user_provider_id_unique"),
         ]
+        indexes = [
+            models.Index("erasure_asked_at", condition=Q(erasure_asked_at__isnull=False), name="erasure_waiting")
+        ]
 
     def __str__(self) -> str:
         return self.email
@@ -156,6 +159,7 @@ class UserUsage(models.Model):
     questions_asked = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name, verbose_name_plural = "use of a day", "use by day"
         constraints = [models.UniqueConstraint("user", "day", "platform", name="one_usage_row_a_day")]
         indexes = [models.Index("user", "day", "id", name="usage_of_user")]
 
@@ -175,6 +179,7 @@ class UsageEntry(Row):
     given_back_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = "unit spent", "units spent"
         constraints = [models.UniqueConstraint("source", "kind", name="usage_spent_once")]
 
     def __str__(self) -> str:
@@ -192,6 +197,7 @@ class UserSession(Row):
     revoked_why = models.CharField(max_length=40, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = "session", "sessions"
         indexes = [models.Index("expires_at", name="session_expiry")]
 
     def __str__(self) -> str:
@@ -209,6 +215,7 @@ class OutgoingMail(Row):
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = "mail owed", "mails owed"
         indexes = [
             models.Index("created_at", name="mail_age"),
             models.Index(F("run_after"), condition=Q(sent_at__isnull=True), name="mail_waiting"),

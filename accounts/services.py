@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from accounts.events import announce
+from accounts.attempts import Attempt
+from accounts.events import announce, announce_erasure
 from accounts.identity import NewUser, Principal, SignedIn, Tokens, identity
 from accounts.identity.sessions import end_all_sessions
 from accounts.models import User, normal_email
@@ -34,15 +35,14 @@ def sign_up(request: HttpRequest, new: NewUser) -> SignedIn:
 
 
 def sign_in(request: HttpRequest, credentials: Mapping[str, Any]) -> SignedIn:
-    require("login-address", client_network(request))
-    if email := credentials.get("email"):
-        require("login-account", normal_email(email))
+    attempt = Attempt(request, credentials.get("email"))
+    attempt.admit()
     try:
         signed_in = identity().sign_in(credentials)
     except Problem as problem:
-        announce(request, "login", success=False, user=_owner(email), reason=problem.code)
+        attempt.fail(problem.code)
         raise
-    announce(request, "login", user=signed_in.user)
+    attempt.succeed(signed_in.user)
     return signed_in
 
 
@@ -100,6 +100,7 @@ def erase(user_id: str) -> None:
     if user is None:
         return
     identity().erase(user)
+    announce_erasure(user)
     with transaction.atomic():
         # The history of the admin names whom staff have worked on.
         LogEntry.objects.filter(object_id=str(user.pk)).delete()

@@ -89,6 +89,19 @@ def ensure_live_subscription(user: User) -> None:
     Subscription.objects.bulk_create([Subscription(user=user, plan=free)], ignore_conflicts=True)
 
 
+def change_plan(user: User, plan: Plan) -> bool:
+    """End what is live and begin this plan at once, without payment; False where the user has it already."""
+    with transaction.atomic():
+        # Whoever else changes this user's plan waits here, and then sees what was done.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE)
+        if live.filter(plan=plan, status=Subscription.Status.ACTIVE).exists():
+            return False
+        live.update(status=Subscription.Status.CANCELLED, current_period_end=Now(), updated_at=Now())
+        Subscription.objects.create(user=user, plan=plan)
+        return True
+
+
 def get_user_subscription(user: User) -> Subscription:
     found = LIVE.rows(user=user.pk)
     if not found:

@@ -1,14 +1,28 @@
-"""Writing down what other parts announce, and forgetting it in time."""
+"""Writing down what other parts announce."""
 
-from datetime import timedelta
+import json
+import time
+from datetime import UTC, datetime
 
-from django.conf import settings
-from django.db.models.functions import Now
+import structlog
 
 from accounts.events import AuthenticationEvent
-from accounts.models import User
 from analytics.models import AuthenticationLog
-from core.models import delete_in_batches
+from core.calls import VendorCall
+from core.ids import uuid7
+from core.redaction import redacted
+from core.spool import Spool, SpoolFull
+
+CALL_COLUMNS = (
+    "id", "created_at", "vendor", "operation", "model", "status", "outcome", "duration_ms", "attempts", "units",
+    "error", "request_id", "user_id", "analysis_id", "chat_id",
+)  # fmt: skip
+# A cost must not get lost, so the caller waits for room; for a while, since it holds a worker.
+WAIT_FOR_ROOM_SECONDS = 5.0
+LONGEST_ERROR = 500
+
+logger = structlog.get_logger(__name__)
+calls = Spool("analytics_externalapicalllog", CALL_COLUMNS)
 
 
 def record_authentication(fact: AuthenticationEvent) -> None:
@@ -23,12 +37,40 @@ def record_authentication(fact: AuthenticationEvent) -> None:
     )
 
 
-def sign_ins_of(user: User) -> list[dict[str, object]]:
-    columns = ("id", "created_at", "event", "success", "reason", "ip", "user_agent")
-    return list(AuthenticationLog.objects.filter(user=user).order_by("created_at", "id").values(*columns))
+def record_call(call: VendorCall, *, patience: float = WAIT_FOR_ROOM_SECONDS) -> None:
+    """Write a finished call down, beside whatever transaction is under way: a cost outlives its rollback."""
+    row, deadline = _row(call), time.monotonic() + patience
+    while not _written(row):
+        if time.monotonic() > deadline:
+            # The log is the last place left: from there the row can still be written by hand.
+            logger.error("vendor_call_not_recorded", row=dict(zip(CALL_COLUMNS, row, strict=True)))
+            return
+        time.sleep(0.1)
 
 
-def forget_old_sign_ins() -> int:
-    """Who came from where is kept as long as a misuse may take to be noticed, and no longer."""
-    kept = timedelta(days=settings.SIGN_INS_KEPT_DAYS)
-    return delete_in_batches(AuthenticationLog.objects.filter(created_at__lt=Now() - kept))
+def _written(row: tuple[object, ...]) -> bool:
+    try:
+        calls.append(row)
+    except SpoolFull:
+        return False
+    return True
+
+
+def _row(call: VendorCall) -> tuple[object, ...]:
+    return (
+        uuid7(),
+        datetime.now(UTC),
+        call.vendor,
+        call.operation,
+        call.model,
+        call.status,
+        call.outcome,
+        call.duration_ms,
+        call.attempts,
+        json.dumps(redacted(call.units), ensure_ascii=False),
+        redacted(call.error)[:LONGEST_ERROR],
+        call.request_id or "",
+        call.behalf.user_id,
+        call.behalf.analysis_id,
+        call.behalf.chat_id,
+    )

@@ -2,9 +2,10 @@
 
 from celery import shared_task
 
-from analytics import recorder
+from analytics.people import forget_strays
+from analytics.recount import forget_old_hours
 
 
-@shared_task(name="analytics.forget_old_sign_ins", ignore_result=False)
-def forget_old_sign_ins() -> int:
-    return recorder.forget_old_sign_ins()
+@shared_task(name="analytics.tidy", ignore_result=False)
+def tidy() -> dict[str, int]:
+    return {"hours": forget_old_hours(), "strays": forget_strays()}

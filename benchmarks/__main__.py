@@ -5,6 +5,7 @@ import fcntl
 import importlib
 import os
 import secrets
+import shutil
 import sys
 import time
 import warnings
@@ -23,10 +24,13 @@ HOME = Path(__file__).resolve().parent.parent / ".local" / "bench"
 # Which module measures which figures; imported once Django is set up.
 MODULES = {
     "benchmarks.serving": ("P1", "P2"),
+    "benchmarks.recording": ("P3",),
+    "benchmarks.shipping": ("P4",),
     "benchmarks.growth": ("P15",),
     "benchmarks.quota": ("P16",),
     "benchmarks.throttle": ("P18",),
     "benchmarks.queries": ("P24",),
+    "benchmarks.desk": ("desk-start", "desk-list"),
 }
 VENDORS = ("CLERK_", "DODO_", "STRIPE_", "SUPABASE_", "SENTRY_", "DATABASE_", "REDIS_", "CELERY_", "DB_")
 
@@ -65,6 +69,7 @@ def _be_a_deployment() -> None:
         "DATABASE_URL": embedded.database_url(HOME),
         "REDIS_URL": embedded.redis_url(HOME),
         "EMAIL_URL": "smtp://mail.bench.example",
+        "SPOOL_DIR": str(HOME / "spool"),
         "LOG_LEVEL": "WARNING",
         # Counted like any other, but never refused.
         "API_REQUESTS_PER_MINUTE": "100000000",
@@ -106,6 +111,7 @@ def _start_afresh() -> None:
         cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = 'public' OR nspname LIKE 'rows%'")
         cursor.execute(f"DROP SCHEMA {', '.join(name for (name,) in cursor.fetchall())} CASCADE")
         cursor.execute("CREATE SCHEMA public")
+    shutil.rmtree(HOME / "spool", ignore_errors=True)
     call_command("migrate", verbosity=0, interactive=False)
     redis.client().flushall()
 

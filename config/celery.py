@@ -8,6 +8,8 @@ from celery.signals import setup_logging, task_prerun
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from config import tally  # noqa: F401  (its handlers listen wherever a message is sent or a task is run)
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("whyral")

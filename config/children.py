@@ -31,6 +31,8 @@ class Child:
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    # Asked to stop when all others have ended: it finishes what they leave behind.
+    ends_last: bool = False
     process: subprocess.Popen[bytes] | None = None
     unfinished_line: bytes = b""
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_TO_REMEMBER))
@@ -158,13 +160,17 @@ class Children:
 
     def stop(self, *, hurry: Callable[[], bool]) -> None:
         """Ask all to stop, and end those that have not after a while, or at once when somebody is in a hurry."""
-        for child in self.held:
+        self._stop([child for child in self.held if not child.ends_last], hurry)
+        self._stop([child for child in self.held if child.ends_last], hurry)
+
+    def _stop(self, children: list[Child], hurry: Callable[[], bool]) -> None:
+        for child in children:
             child.signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        while any(child.process for child in self.held):
+        while any(child.process for child in children):
             self.mirror(seconds=0.05)
             late = hurry() or time.monotonic() > deadline
-            for child in self.held:
+            for child in children:
                 if child.process and (late or child.has_died()):
                     self._collect(child)
 

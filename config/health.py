@@ -4,15 +4,24 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseProblem
 from django.http import HttpRequest, JsonResponse
 
+from config import spooled
 from config.heartbeat import LATE_AFTER_SECONDS, ages
 from core import redis
+from logs.partitions import ensure_partitions, missing_partitions
+
+logger = structlog.get_logger(__name__)
+LATE_ROWS_SECONDS = 60
+# How often a process makes partitions itself, at most.
+PARTITIONS_EVERY_SECONDS = 3600
 
 _migrated = False
+_made_partitions_at: float | None = None
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -29,7 +38,10 @@ def ready(request: HttpRequest) -> JsonResponse:
 def health(request: HttpRequest) -> JsonResponse:
     """Everything at once. 503 only when requests cannot be served; a part that is away makes it `degraded`."""
     database, redis_ = _timed(_check_database), _timed(_check_redis)
-    parts = {"database": database, "redis": redis_, **_check_workers()}
+    parts: dict[str, dict[str, Any]] = {"database": database, "redis": redis_, **_check_workers()}
+    # A database that is away is waited for once.
+    lives = database["status"] == "ok"
+    parts["logs"] = _check_logs(beat_lives=parts["beat"]["status"] == "ok") if lives else {"status": "unknown"}
     well = all(part["status"] == "ok" for part in parts.values())
     overall = "ok" if well else "degraded" if database["status"] == "ok" else "down"
     return JsonResponse({"status": overall, **parts}, status=_status(database))
@@ -82,3 +94,27 @@ def _check_workers() -> dict[str, dict[str, Any]]:
         "workers": {"status": "quiet" if quiet else "ok", "seconds_since_last_task": workers},
         "beat": {"status": "quiet" if late["beat"] else "ok", "seconds_since_last_tick": seen["beat"]},
     }
+
+
+def _check_logs(*, beat_lives: bool) -> dict[str, Any]:
+    """How the record of what happens is doing; where beat is silent, its partitions are made here."""
+    try:
+        waited, missing = round(spooled.oldest_seconds(), 1), len(missing_partitions())
+        if missing and not beat_lives:
+            missing -= len(_make_partitions())
+        occupied = spooled.files().bytes
+    except (DatabaseProblem, OSError):
+        return {"status": "unknown"}
+    status = "late" if missing or waited > LATE_ROWS_SECONDS else "ok"
+    return {"status": status, "spool_bytes": occupied, "seconds_waiting": waited, "partitions_missing": missing}
+
+
+def _make_partitions() -> list[str]:
+    global _made_partitions_at
+    now = time.monotonic()
+    if _made_partitions_at is not None and now - _made_partitions_at < PARTITIONS_EVERY_SECONDS:
+        return []
+    _made_partitions_at = now
+    made = ensure_partitions()
+    logger.warning("partitions_made_without_beat", partitions=made)
+    return made

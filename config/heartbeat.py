@@ -1,12 +1,13 @@
-"""Signs of life: beat sends a message down every queue every few seconds, and whoever runs it says so in Redis.
+"""Signs of life, kept in Redis: of beat when it sends a heartbeat, of a queue's workers when a task of theirs ends.
 
-A process that is up but deaf to the broker is not alive, so nothing less than a finished task counts.
+A process that is up but deaf to the broker is not alive, so nothing less than a finished task counts, whichever it was
+(`config.tally` notes it). The heartbeat is the task there is when nothing else is to be done.
 """
 
 import time
+from typing import Any
 
-from celery import current_task, shared_task
-from celery.signals import before_task_publish
+from celery import shared_task
 from django.conf import settings
 
 from core import redis
@@ -17,18 +18,12 @@ LATE_AFTER_SECONDS = 45
 
 @shared_task(name=TASK)
 def heartbeat() -> None:
-    queue = current_task.request.delivery_info.get("routing_key", "default")
-    _beat_of(f"worker:{queue}")
+    """Its end is all there is to it."""
 
 
-@before_task_publish.connect(sender=TASK)
-def beat_is_alive(**_: object) -> None:
-    """Only beat sends this task, so sending it is beat's own sign of life."""
-    _beat_of("beat")
-
-
-def _beat_of(name: str) -> None:
-    redis.ask(lambda connection: connection.set(f"heartbeat:{name}", time.time(), ex=3600))
+def sign(connection: Any, name: str) -> None:
+    """Note that `beat`, or `worker:<queue>`, lives."""
+    connection.set(f"heartbeat:{name}", time.time(), ex=3600)
 
 
 def ages() -> dict[str, float | None]:

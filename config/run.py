@@ -225,10 +225,13 @@ def _workers() -> list[Child]:
     threads = ["--queues", "io,chat,default", "--pool", "threads", "--concurrency", "8", "--hostname", "threads@%h"]
     processes = ["--queues", "cpu", "--pool", "prefork", "--concurrency", "1", "--hostname", "processes@%h"]
     beat = ["beat", "--loglevel", "WARNING"]
+    # Not through manage.py, which would hold the embedded servers up a second time.
+    shipper = [sys.executable, "-m", "django", "ship_logs"]
     return [
         Child("worker", [*worker, *threads], as_root),
         Child("cpu", [*worker, *processes], as_root),
         Child("beat", [*celery, *beat]),
+        Child("shipper", shipper, ends_last=True),
     ]
 
 

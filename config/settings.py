@@ -3,10 +3,11 @@
 import logging
 import logging.config
 from datetime import timedelta
+from pathlib import Path
 
-from celery.schedules import crontab
 from corsheaders.defaults import default_headers
 
+from config.desk.look import LOOK
 from config.env import (
     BASE_DIR,
     EMBEDDED_BROKER_URL,
@@ -15,8 +16,10 @@ from config.env import (
     databases,
     development_secret,
     env,
+    local_dir,
 )
 from config.logs import logging_config, start_sentry
+from config.schedule import QUEUES, SCHEDULE
 
 DEBUG = env.bool("DEBUG", default=False)
 if not DEBUG:
@@ -51,15 +54,19 @@ INSTALLED_APPS = [
     "django_celery_results",
     "config.apps.WhyralConfig",
     "core",
+    "logs",
     "accounts",
     "analytics",
+    "feedback",
 ]
 
 MIDDLEWARE = [
     *(["config.middleware.TunnelHostMiddleware"] if DEBUG else []),
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.metrics.MetricsMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "core.requests.RequestTrackingMiddleware",
+    "analytics.middleware.APITrackingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -94,7 +101,7 @@ REDIS_URL = env.str("REDIS_URL", default="") or EMBEDDED_REDIS_URL
 REDIS_TIMEOUT_SECONDS = 0.4
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or env.str("REDIS_URL", default="") or EMBEDDED_BROKER_URL
-CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_BACKEND = "config.results:Results"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = True
@@ -102,7 +109,7 @@ CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_IMPORTS = ["config.heartbeat"]
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_QUEUES: dict[str, dict[str, str]] = {name: {} for name in ("default", "io", "cpu", "chat")}
+CELERY_TASK_QUEUES: dict[str, dict[str, str]] = {name: {} for name in QUEUES}
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 # A message is given back when its worker dies; rows, leases and the sweepers cover what even that loses.
 CELERY_TASK_ACKS_LATE = True
@@ -127,18 +134,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 2
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = {
-    **{
-        f"heartbeat-{queue}": {"task": "config.heartbeat", "schedule": 10.0, "options": {"queue": queue, "expires": 10}}
-        for queue in CELERY_TASK_QUEUES
-    },
-    "send-waiting-mail": {"task": "accounts.send_waiting_mail", "schedule": 30.0, "options": {"expires": 30}},
-    "finish-erasures": {"task": "accounts.finish_erasures", "schedule": 300.0, "options": {"expires": 300}},
-    "forget-old-sign-ins": {"task": "analytics.forget_old_sign_ins", "schedule": crontab(hour=3, minute=40)},
-    "forget-expired": {"task": "accounts.forget_expired", "schedule": crontab(hour=3, minute=20)},
-}
-
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = SCHEDULE
 # Who may come in
 
 AUTH_USER_MODEL = "accounts.User"
@@ -201,15 +198,26 @@ THROTTLES = {
     "api": (env.int("API_REQUESTS_PER_MINUTE", default=600), 60),
     "analysis": (20, 3600),
     "chat": (100, 3600),
+    "feedback": (20, 3600),
     "signup-address": (20, 3600),
     "signup-account": (5, 3600),
     "login-address": (60, 900),
     "login-account": (10, 900),
+    "login-account-address": (5, 900),
     "mail-address": (20, 3600),
     "mail-account": (5, 3600),
 }
 IDEMPOTENCY_HOURS = 24
-SIGN_INS_KEPT_DAYS = 90
+# Where rows of logs wait for the shipper, and how much room they may take there.
+SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(local_dir() / "spool")))
+SPOOL_MAX_BYTES = env.int("SPOOL_MAX_MB", default=1024) * 1024 * 1024
+# The log tables, partitioned by month, and how many whole months of each are kept besides the current one.
+LOG_TABLES = {
+    "analytics_apiaccesslog": env.int("ACCESS_LOG_MONTHS", default=3),
+    "analytics_authenticationlog": env.int("SIGN_INS_MONTHS", default=3),
+    "analytics_externalapicalllog": env.int("VENDOR_CALL_MONTHS", default=24),
+    "logs_applog": env.int("APP_LOG_MONTHS", default=3),
+}
 # host:port pairs that the one HTTP door may reach although they are private: the sandbox of a development machine.
 OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[]) if DEBUG else []
 
@@ -220,6 +228,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "TAGS": [
         {"name": "accounts", "description": "Who somebody is, what they pay for, and what they have used."},
+        {"name": "feedback", "description": "What one thinks of it, and what became of that."},
         {"name": "health", "description": "For orchestrators and for the page that wakes somebody up."},
         {"name": "schema", "description": "This description."},
     ],
@@ -236,7 +245,7 @@ SPECTACULAR_SETTINGS = {
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
-USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
@@ -260,15 +269,12 @@ EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
 EMAIL_FILE_PATH = EMAIL_CONFIG.get("EMAIL_FILE_PATH") or None
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Whyral <hello@localhost>")
-
-UNFOLD = {"SITE_TITLE": "Whyral", "SITE_HEADER": "Whyral", "SHOW_HISTORY": True}
+UNFOLD, LOGIN_REDIRECT_URL = LOOK, "admin:index"
 
 # Safety
 
-SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -288,6 +294,7 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # A heartbeat every few seconds is no news: tasks speak when they fail.
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
 
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 if SENTRY_DSN:
     start_sentry(SENTRY_DSN)

@@ -16,6 +16,7 @@ from analytics.views import Activity
 from config import health
 from core.api import no_such_endpoint
 from core.schema import Description, SelfContained
+from feedback.views import OwnFeedback
 
 
 def shape(*states: str, **more: Any) -> dict[str, Any]:
@@ -41,13 +42,18 @@ WORKERS = shape("ok", "quiet", "unknown")
 WORKERS["properties"]["seconds_since_last_task"] = {"type": "object", "additionalProperties": AGE}
 BEAT = shape("ok", "quiet", "unknown")
 BEAT["properties"]["seconds_since_last_tick"] = AGE
+LOGS = shape("ok", "late", "unknown")
+LOGS["properties"]["spool_bytes"] = {"type": "integer", "description": "What rows that are on their way occupy."}
+LOGS["properties"]["seconds_waiting"] = {"type": "number", "description": "Of the oldest row that is not in its table."}
+LOGS["properties"]["partitions_missing"] = {"type": "integer", "description": "Months that should be there by now."}
 READY = shape("ok", "down", database=TIMED)
-HEALTH = shape("ok", "degraded", "down", database=TIMED, redis=TIMED, workers=WORKERS, beat=BEAT)
+HEALTH = shape("ok", "degraded", "down", database=TIMED, redis=TIMED, workers=WORKERS, beat=BEAT, logs=LOGS)
 
 # The busiest first: every request walks down this list.
 urlpatterns = [
     path("api/accounts/me/activity/", Activity.as_view()),
     path("api/accounts/", include("accounts.urls")),
+    path("api/feedback/", OwnFeedback.as_view()),
     path("", RedirectView.as_view(url="/api/docs/")),
     path("admin/", admin.site.urls),
     path("health/", check(health.health, HEALTH, HEALTH)),

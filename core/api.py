@@ -149,7 +149,10 @@ def error_body(problem: errors.Problem, request: Any) -> dict[str, Any]:
 
 
 def problem_page(problem: errors.Problem, request: HttpRequest | Request) -> JsonResponse:
-    return JsonResponse(error_body(problem, request), status=problem.status)
+    page = JsonResponse(error_body(problem, request), status=problem.status)
+    # For the access log, which does not read bodies.
+    page.error_code = problem.code  # type: ignore[attr-defined]
+    return page
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:

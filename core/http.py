@@ -23,7 +23,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, Concatenate, ParamSpec, Self, TypeVar
@@ -33,14 +33,16 @@ import httpx
 import orjson
 import structlog
 
-from core import errors
+from core import calls, errors, redaction
 from core.addresses import Network, Trip, check_url, refused, translated
+from core.calls import Listener, VendorCall
 
 P = ParamSpec("P")
 D = TypeVar("D")
 T = TypeVar("T")
 MAX_ATTEMPTS = 3
 MAX_HOPS = 5
+ERROR_BYTES = 2000  # of a refusal, for those who must find out why
 BACKOFF_SECONDS = 0.25
 # A longer wait belongs in the row (`run_after`), not in a sleeping worker.
 LONGEST_PAUSE = 10.0
@@ -49,46 +51,9 @@ IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
 UNAVAILABLE = {429, 500, 502, 503, 504}
 REDIRECTS = {301, 302, 303, 307, 308}
 DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "Whyral/1.0"}
-# Any other header may hold a key, so it stays behind when a redirect leads to another origin.
-HARMLESS_HEADERS = {"accept", "accept-language", "range", "user-agent"}
+HARMLESS_HEADERS = {"accept", "accept-language", "range", "user-agent"}  # others, perhaps keys, stay with their origin
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Call:
-    """What `request` and `stream` take, by keyword. Without a repr, for addresses, headers and bodies hold keys."""
-
-    vendor: str
-    operation: str
-    url: str
-    method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, Any] = field(default_factory=dict)
-    json: Any = None
-    content: bytes | BinaryIO | None = None  # a file is sent from its start, again at every try
-    timeout: float = 30.0  # for everything: names, redirects, tries, pauses, the body
-    read_timeout: float = 15.0  # the longest silence; raise it for a model that thinks before it speaks
-    max_bytes: int = 10_000_000
-    follow_redirects: bool = False  # GET and HEAD only
-    idempotent: bool | None = None  # may it be tried again? By default the method decides
-    accept: Collection[int] = ()  # statuses that are answers here, though they are normally tried again
-
-
-@dataclass(frozen=True, kw_only=True)
-class VendorCall:
-    """One finished call, as listeners and the log see it. `outcome` is "ok" or the code of an error."""
-
-    vendor: str
-    operation: str
-    method: str
-    host: str
-    status: int | None
-    outcome: str
-    duration_ms: int
-    bytes: int
-    attempts: int
-    request_id: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +77,35 @@ class Answer:
         return self
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Call:
+    """What `request` and `stream` take, by keyword. Without a repr, for addresses, headers and bodies hold keys."""
+
+    vendor: str
+    operation: str
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    content: bytes | BinaryIO | None = None  # a file is sent from its start, again at every try
+    timeout: float = 30.0  # for everything: names, redirects, tries, pauses, the body
+    read_timeout: float = 15.0  # the longest silence; raise it for a model that thinks before it speaks
+    max_bytes: int = 10_000_000
+    follow_redirects: bool = False  # GET and HEAD only
+    idempotent: bool | None = None  # may it be tried again? By default the method decides
+    accept: Collection[int] = ()  # statuses that are answers here, though they are normally tried again
+    model: str = ""  # which of a vendor's models is asked
+    units: Callable[[Answer], Mapping[str, int]] = lambda answer: {}  # what an answer costs, by the vendor's own count
+
+
 class Incoming:
-    """An answer whose body is still on its way: iterate over it once, in chunks of some 64 KB."""
+    """An answer whose body is still on its way: iterate once, in chunks of some 64 KB; `units` is yours to fill."""
 
     def __init__(self, *, call: Call, trip: Trip, url: httpx.URL, response: httpcore.Response) -> None:
         self.status, self.url = response.status, str(url)
         self.headers: Mapping[str, str] = httpx.Headers(response.headers)
+        self.units: dict[str, int] = {}
         self._call, self._trip, self._response = call, trip, response
 
     def __iter__(self) -> Iterator[bytes]:
@@ -148,6 +136,41 @@ class Incoming:
             raise errors.VendorAnswerTooLarge(details={"limit": self._call.max_bytes})
 
 
+@dataclass(kw_only=True)
+class Notes:
+    """What becomes known of a call while it is made."""
+
+    trip: Trip
+    units: Mapping[str, int] = field(default_factory=dict)
+    error: str = ""
+
+    def learn(self, call: Call, answer: Answer) -> Answer:
+        if answer.status >= 400:
+            said = answer.body[:ERROR_BYTES].decode("utf-8", "replace")
+            self.error = redaction.without([*call.headers.values(), *call.params.values()], said)
+        try:
+            self.units = call.units(answer)
+        except Exception:  # an answer that cannot be counted is an answer all the same
+            log.exception("vendor_units_unknown", vendor=call.vendor, operation=call.operation)
+        return answer
+
+    def record(self, call: Call, outcome: str) -> VendorCall:
+        return VendorCall(
+            vendor=call.vendor,
+            operation=call.operation,
+            model=call.model,
+            units=self.units,
+            error=self.error,
+            method=call.method,
+            host=self.trip.host,
+            status=self.trip.status,
+            outcome=outcome,
+            duration_ms=round((time.monotonic() - self.trip.started) * 1000),
+            bytes=self.trip.bytes,
+            attempts=self.trip.attempts,
+        )
+
+
 def _spelled_as(make: Callable[P, Call]) -> Callable[[Callable[[D, Call], T]], Callable[Concatenate[D, P], T]]:
     """Let a method that takes a Call be called with the Call's fields, so that these are listed once."""
 
@@ -163,56 +186,34 @@ def _spelled_as(make: Callable[P, Call]) -> Callable[[Callable[[D, Call], T]], C
 class Door:
     """The way out, over a network that can be given."""
 
-    def __init__(self, *, network: Network, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._network, self._sleep = network, sleep
-        self._listeners: list[Callable[[VendorCall], None]] = []
-
-    def on_call(self, listener: Callable[[VendorCall], None]) -> None:
-        """Hand `listener` the record of every finished call, in the thread that made it."""
-        self._listeners.append(listener)
+    def __init__(
+        self, *, network: Network, sleep: Callable[[float], None] = time.sleep, announce: Listener = calls.announce
+    ) -> None:
+        self._network, self._sleep, self._announce = network, sleep, announce
 
     @_spelled_as(Call)
     def request(self, call: Call) -> Answer:
-        with self._recorded(call) as trip:
-            return self._insist(call, trip, Incoming.read)
+        with self._recorded(call) as notes:
+            return notes.learn(call, self._insist(call, notes.trip, Incoming.read))
 
     @_spelled_as(Call)
     @contextmanager
     def stream(self, call: Call) -> Iterator[Incoming]:
-        with self._recorded(call) as trip, closing(self._insist(call, trip, lambda incoming: incoming)) as incoming:
+        with self._recorded(call) as notes, closing(self._insist(call, notes.trip, lambda it: it)) as incoming:
+            notes.units = incoming.units
             yield incoming
 
     @contextmanager
-    def _recorded(self, call: Call) -> Iterator[Trip]:
-        trip, outcome = Trip(seconds=call.timeout, silence=call.read_timeout), "interrupted"
+    def _recorded(self, call: Call) -> Iterator[Notes]:
+        notes, outcome = Notes(trip=Trip(seconds=call.timeout, silence=call.read_timeout)), "interrupted"
         try:
-            yield trip
-            outcome = "ok" if (trip.status or 0) < 400 else errors.VendorRefused.code
+            yield notes
+            outcome = "ok" if (notes.trip.status or 0) < 400 else errors.VendorRefused.code
         except errors.Problem as problem:
-            outcome = problem.code
+            outcome, notes.error = problem.code, notes.error or f"{problem.message} {problem.details or ''}".rstrip()
             raise
         finally:
-            self._announce(call, trip, outcome)
-
-    def _announce(self, call: Call, trip: Trip, outcome: str) -> None:
-        record = VendorCall(
-            vendor=call.vendor,
-            operation=call.operation,
-            method=call.method,
-            host=trip.host,
-            status=trip.status,
-            outcome=outcome,
-            duration_ms=round((time.monotonic() - trip.started) * 1000),
-            bytes=trip.bytes,
-            attempts=trip.attempts,
-            request_id=structlog.contextvars.get_contextvars().get("request_id"),
-        )
-        log.info("vendor_call", **asdict(record))
-        for listener in self._listeners:
-            try:
-                listener(record)
-            except Exception:  # a listener's trouble is never the caller's
-                log.exception("vendor_call_listener_failed", listener=repr(listener))
+            self._announce(notes.record(call, outcome))
 
     def _insist(self, call: Call, trip: Trip, finish: Callable[[Incoming], T]) -> T:
         while True:
@@ -297,4 +298,3 @@ atexit.register(_network.close)
 _door = Door(network=_network)
 request = _door.request
 stream = _door.stream
-on_call = _door.on_call

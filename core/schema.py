@@ -100,7 +100,9 @@ class Schema(AutoSchema):
         return [each for each in super().get_auth() if each]
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return isinstance(self.view, ValuesListView) or super()._is_list_view(serializer)
+        # The same address may take single rows too.
+        listed = isinstance(self.view, ValuesListView) and self.method == "GET"
+        return listed or super()._is_list_view(serializer)
 
     # Requests
 

@@ -57,6 +57,8 @@ GRACE_SECONDS = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 ENTRY_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,10}")
 LINE_END = re.compile(r"\r\n|\r|\n")
+# The tails of this process, for whoever wants to know how many there are.
+live: set["_Reader"] = set()
 
 
 class StreamGone(Missing):
@@ -124,6 +126,7 @@ async def tail(
     """
     loop, reader = asyncio.get_running_loop(), _Reader(_key(stream), after, patience)
     due = loop.time() + heartbeat
+    live.add(reader)
     try:
         while not reader.ended:
             for event in await reader.read(min(due - loop.time(), SLICE_SECONDS)):
@@ -132,6 +135,7 @@ async def tail(
                 yield None
                 due = loop.time() + heartbeat
     finally:
+        live.discard(reader)
         await reader.close()
 
 

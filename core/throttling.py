@@ -6,6 +6,7 @@ then one each `seconds / limit`. Redis keeps the time, so clocks of ours that di
 
 import hashlib
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,14 +75,37 @@ def _evaluate(connection: Redis, arguments: tuple[str, float, float]) -> list[in
 
 
 def require(scope: str, key: str) -> None:
-    """Count one attempt that guards a password or a mailbox: without Redis it is refused, not waved through."""
+    """Count one attempt that guards a password or a mailbox, or refuse it."""
+    rate = count(scope, key)
+    if not rate.allowed:
+        # Not each of them: whoever goes on knocking would fill the log.
+        if is_news("lock", scope, key):
+            logger.warning("attempts_limited", scope=scope, key=digest(key))
+        raise TooMany(retry_after=rate.wait_seconds)
+
+
+def count(scope: str, key: str) -> Rate:
+    """Count one attempt: without Redis it is refused, not waved through."""
     try:
-        rate = take(scope, digest(key))
+        return take(scope, digest(key))
     except redis.RedisAway as away:
         raise LimitsUnavailable(retry_after=redis.REST_SECONDS) from away
-    if not rate.allowed:
-        logger.warning("attempts_limited", scope=scope)
-        raise TooMany(retry_after=rate.wait_seconds)
+
+
+def forget(*cells: tuple[str, str]) -> None:
+    """Give back all that was counted under these scopes and keys."""
+    names = [f"rate:{scope}:{digest(key)}" for scope, key in cells]
+    with suppress(redis.RedisAway):
+        redis.ask(lambda connection: connection.delete(*names))
+
+
+def is_news(what: str, scope: str, key: str) -> bool:
+    """Whether this is said for the first time within the limit's window, whichever process says it."""
+    name, (_, seconds) = f"told:{what}:{scope}:{digest(key)}", settings.THROTTLES[scope]
+    try:
+        return bool(redis.ask(lambda connection: connection.set(name, 1, nx=True, px=math.ceil(seconds * 1000))))
+    except redis.RedisAway:
+        return False
 
 
 def digest(key: str) -> str:

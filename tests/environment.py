@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from core import embedded
 
 LOCAL = Path(__file__).resolve().parent.parent / ".local"
-VENDORS = ("CLERK_", "DODO_", "STRIPE_", "SUPABASE_", "SENTRY_", "DATABASE_", "REDIS_", "CELERY_", "DB_")
+VENDORS = ("SPOOL_", "CLERK_", "DODO_", "STRIPE_", "SUPABASE_", "SENTRY_", "DATABASE_", "REDIS_", "CELERY_", "DB_")
 servers = ExitStack()
 
 
@@ -33,6 +34,8 @@ def prepare() -> None:
     for name in [name for name in os.environ if name.startswith(VENDORS)]:
         del os.environ[name]
     home = own_home()
+    # What an earlier run left there would be late for ever: nobody ships it.
+    shutil.rmtree(home / "spool", ignore_errors=True)
     os.environ |= {"WHYRAL_HOME": str(home), "DEBUG": "true", "EMAIL_URL": "memorymail://", "LOG_LEVEL": "WARNING"}
     servers.enter_context(embedded.servers(home, durable=False))
 

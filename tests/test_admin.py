@@ -1,7 +1,6 @@
-"""The admin's pages: each of them, found by itself, opens, searches and stays closed to others."""
+"""The desk for accounts: who may do what to whom. That every page opens is tests/test_admin_pages.py."""
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
@@ -12,7 +11,7 @@ from accounts.models import Subscription, User, UserSession
 from analytics.models import AuthenticationLog
 
 pytestmark = pytest.mark.django_db
-MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+YES = {"confirmed": "yes"}
 
 
 @pytest.fixture
@@ -46,10 +45,9 @@ def allow(person, *codenames):
     return person
 
 
-def act(client, action, *people, **query):
-    return client.post(
-        page(User), {"action": action, "_selected_action": [str(each.pk) for each in people]}, query_params=query
-    )
+def act(client, action, *rows, form=None, **query):
+    ticked = {"action": action, "_selected_action": [str(each.pk) for each in rows]}
+    return client.post(page(type(rows[0])), ticked | (form or {}), query_params=query)
 
 
 def is_signed_in(person):
@@ -58,21 +56,6 @@ def is_signed_in(person):
 
 def page(model, name="changelist", *args):
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_every_list_opens_and_searches(desk, model, user):
-    assert desk.get(page(model)).status_code == 200
-    if admin.site._registry[model].search_fields:
-        assert desk.get(page(model), {"q": "user@"}).status_code == 200
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_every_row_opens(desk, model, user):
-    start_session(user)
-    row = model._default_manager.first()
-    if row is not None:
-        assert desk.get(page(model, "change", row.pk)).status_code == 200
 
 
 def test_it_is_closed_to_users(user):
@@ -84,7 +67,7 @@ def test_it_is_closed_to_users(user):
 
 def test_staff_sign_in_with_their_address(staff):
     answer = Client().post("/admin/login/", {"username": "STAFF@example.com", "password": "a long password"})
-    assert answer.status_code == 302
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
 
 
 def test_a_user_made_by_hand_has_a_plan_and_an_address_in_lower_case(desk):
@@ -129,7 +112,7 @@ def test_history_cannot_be_edited(desk, user):
 @pytest.mark.parametrize("action", ["end_sessions", "deactivate", "erase"])
 def test_whoever_may_only_look_has_no_action(counter, user, action):
     start_session(user)
-    act(counter, action, user)
+    act(counter, action, user, form=YES)
     assert is_signed_in(user)
     assert User.objects.get(pk=user.pk).is_active
 
@@ -138,7 +121,7 @@ def test_whoever_may_only_look_has_no_action(counter, user, action):
 def test_an_action_of_other_staff_leaves_a_superuser_alone(counter, clerk, staff, action):
     allow(clerk, "change_user")
     start_session(staff)
-    act(counter, action, staff)
+    act(counter, action, staff, form=YES)
     assert is_signed_in(staff)
     assert User.objects.get(pk=staff.pk).is_active
 
@@ -246,13 +229,13 @@ def test_a_user_is_erased_and_never_deleted(desk, user):
     assert desk.post(page(User, "delete", user.pk), {"post": "yes"}).status_code == 403
     assert b"delete_selected" not in desk.get(page(User)).content
     start_session(user)
-    act(desk, "erase", user)
+    act(desk, "erase", user, form=YES)
     after = User.objects.get(pk=user.pk)
     assert (after.is_active, after.erasure_asked_at is not None, is_signed_in(user)) == (False, True, False)
 
 
 def test_only_a_superuser_may_erase(counter, clerk, user):
     allow(clerk, "change_user", "delete_user")
-    act(counter, "erase", user)
+    act(counter, "erase", user, form=YES)
     assert User.objects.get(pk=user.pk).erasure_asked_at is None
     assert b"Erase for ever" not in counter.get(page(User)).content

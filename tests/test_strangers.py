@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 from accounts.identity.local import start_session
 from accounts.models import IdempotentAnswer, OutgoingMail, User, UserSession, UserUsage
 from analytics.models import AuthenticationLog
+from feedback.models import Feedback
 
 METHODS = ("get", "post", "put", "patch", "delete")
 CANARY = "canary-7f3a"
@@ -43,6 +44,7 @@ def ana(db):
     UserUsage.objects.create(user=user, day="2026-11-01", platform="x", url_lookups=4321)
     AuthenticationLog.objects.create(user=user, event="login", success=True, reason=CANARY)
     OutgoingMail.objects.create(user=user, template="verify_email")
+    Feedback.objects.create(user=user, kind="bug", message=CANARY)
     IdempotentAnswer.objects.create(user=user, key=CANARY, fingerprint="f", status=200, body=CANARY)
     return user
 
@@ -60,13 +62,13 @@ def as_ben(ben):
 
 
 def state_of(user):
-    models = (UserSession, UserUsage, AuthenticationLog, OutgoingMail, IdempotentAnswer)
+    models = (UserSession, UserUsage, AuthenticationLog, OutgoingMail, IdempotentAnswer, Feedback)
     rows = {model.__name__: list(model.objects.filter(user=user).order_by("pk").values()) for model in models}
     return {"user": User.objects.filter(pk=user.pk).values().get(), **rows}
 
 
 def ids_of(user):
-    models = (UserSession, AuthenticationLog, OutgoingMail, IdempotentAnswer)
+    models = (UserSession, AuthenticationLog, OutgoingMail, IdempotentAnswer, Feedback)
     found = [str(pk) for model in models for pk in model.objects.filter(user=user).values_list("pk", flat=True)]
     return [str(user.pk), *found, str(uuid.uuid4())]
 

@@ -77,7 +77,9 @@ def test_a_message_that_was_lost_is_sent_again_by_the_sweep(user, worker, mailou
     until(lambda: OutgoingMail.objects.get().sent_at)
 
 
-def test_beat_and_every_queue_show_signs_of_life(stranger, worker, start, tmp_path):
+def test_beat_and_every_queue_show_signs_of_life(stranger, worker, start, tmp_path, settings):
+    # Nobody ships here, and rows that wait are no sign of life.
+    settings.SPOOL_DIR = tmp_path / "spool"
     assert stranger.get("/health/").json()["beat"]["status"] == "quiet"
     start("beat", f"--schedule={tmp_path}/schedule", "--max-interval=2")
     until(lambda: stranger.get("/health/").json()["status"] == "ok", 60)

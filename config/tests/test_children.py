@@ -91,3 +91,14 @@ def test_what_a_dead_child_started_does_not_outlive_it(children, said):
     while os.path.exists(f"/proc/{grandchild}") and time.monotonic() < deadline:  # noqa: PTH110
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{grandchild}")  # noqa: PTH110
+
+
+def test_what_finishes_the_others_work_is_asked_to_stop_when_they_have_ended(children, said):
+    last_words = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('{}')))"
+    slow = f"{last_words.format('first')}; print('up', flush=True); time.sleep(60)"
+    shipper = python("shipper", f"{last_words.format('last')}; print('up', flush=True); time.sleep(60)")
+    shipper.ends_last = True
+    children.start(shipper, python("web", slow))
+    listen(children, until=lambda: len(said) == 2)
+    children.stop(hurry=lambda: False)
+    assert said[2:] == ["web      | first", "shipper  | last"]

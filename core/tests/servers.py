@@ -9,7 +9,8 @@ from threading import Thread
 from typing import Any
 
 from core.addresses import Network
-from core.http import Answer, Door, VendorCall
+from core.calls import Audience, VendorCall
+from core.http import Answer, Door
 
 Step = bytes | Callable[[socket.socket], Any]
 TLS = ssl.create_default_context()
@@ -93,8 +94,9 @@ class Visitor:
         self.pauses: list[float] = []
         self.records: list[VendorCall] = []
         self.network = Network(tls=TLS)
-        self.door = Door(network=self.network, sleep=self.pauses.append)
-        self.door.on_call(self.records.append)
+        self.audience = Audience()
+        self.audience.on_call(self.records.append)
+        self.door = Door(network=self.network, sleep=self.pauses.append, announce=self.audience.announce)
 
     def ask(self, server: Server, **fields: Any) -> Answer:
         return self.door.request(**{"vendor": "acme", "operation": "posts", "url": server.url, **fields})

@@ -14,7 +14,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from core import errors
-from core.http import Door, VendorCall
+from core.calls import Audience, VendorCall
+from core.http import Door
 from core.tests.servers import CHUNKED, Serve, Step, Visitor, redirect, reply, send_forever
 
 
@@ -209,9 +210,10 @@ def break_down(record: VendorCall) -> None:
 
 
 def test_it_answers_though_a_listener_breaks(serve: Serve, visitor: Visitor) -> None:
-    door = Door(network=visitor.network)
-    door.on_call(break_down)
-    door.on_call(visitor.records.append)
+    audience = Audience()
+    audience.on_call(break_down)
+    audience.on_call(visitor.records.append)
+    door = Door(network=visitor.network, announce=audience.announce)
     with capture_logs() as logs:
         assert door.request(vendor="a", operation="b", url=serve(reply()).url).status == 200
     assert (len(visitor.records), logs[-1]["event"]) == (1, "vendor_call_listener_failed")

@@ -1,6 +1,8 @@
 """Say what is configured, what can be reached and what is missing."""
 
+import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
@@ -11,10 +13,12 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.mail import MOST_ATTEMPTS, count_given_up_mail
+from config import spooled
 from config.heartbeat import LATE_AFTER_SECONDS, ages
 from config.parts import Part, installed_parts
 from core import http, redis
 from core.errors import Problem
+from logs.partitions import missing_partitions
 
 Finding = tuple[str, bool | None, str]
 
@@ -41,8 +45,14 @@ def examine() -> Iterator[Finding]:
     yield from _signs_of_life()
     yield _tried("mail", _mail)
     yield _tried("mail owed", _mail_owed)
+    yield _tried("spool", _spool)
+    yield _tried("shipper", _shipper)
+    yield _tried("partitions", _partitions)
     if settings.IDENTITY_PROVIDER == "clerk":
         yield _tried("clerk", _clerk)
+    yield ("metrics", None, _metrics())
+    yield ("sentry", None, _sentry())
+    yield ("kept", None, _kept())
     yield ("mode", None, "development (DEBUG is on)" if settings.DEBUG else "production")
     for part in installed_parts({config.name for config in apps.get_app_configs()}):
         yield (part.name, None, _runs_on(part))
@@ -92,6 +102,45 @@ def _mail_owed() -> str:
     if given_up := count_given_up_mail():
         raise DatabaseError(f"{given_up} given up after {MOST_ATTEMPTS} attempts: look for `mail_failed` in the logs")
     return "none was given up"
+
+
+def _spool() -> str:
+    settings.SPOOL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=settings.SPOOL_DIR) as file:
+        file.write(b"room")
+    files = spooled.files()
+    used = f"{files.bytes / 2**20:.0f} of {settings.SPOOL_MAX_BYTES / 2**20:.0f} MB in {files.segments} segments"
+    if files.bytes > settings.SPOOL_MAX_BYTES / 2:
+        raise OSError(f"{used}: requests are refused when it is full")
+    return f"{settings.SPOOL_DIR}, {used}"
+
+
+def _shipper() -> str:
+    if not spooled.has_shipper():
+        raise OSError("none runs here: start `manage.py ship_logs`")
+    return f"the oldest row has waited {spooled.oldest_seconds():.1f} s"
+
+
+def _partitions() -> str:
+    if missing := missing_partitions():
+        raise DatabaseError(f"{len(missing)} are missing, {missing[0]} first: is beat running?")
+    return "made ahead"
+
+
+def _metrics() -> str:
+    if settings.METRICS_TOKEN:
+        return "/metrics, for whoever has METRICS_TOKEN"
+    return "/metrics, open to all" if settings.DEBUG else "/metrics is not there; set METRICS_TOKEN for Prometheus"
+
+
+def _sentry() -> str:
+    installed = "installed" if find_spec("sentry_sdk") else "not installed (the `sentry` extra)"
+    return f"{installed}, {'set' if settings.SENTRY_DSN else 'SENTRY_DSN is not set'}"
+
+
+def _kept() -> str:
+    months = ", ".join(f"{table.partition('_')[2]} {months}" for table, months in settings.LOG_TABLES.items())
+    return f"whole months besides this one: {months}"
 
 
 def _clerk() -> str:

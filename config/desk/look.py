@@ -1,0 +1,90 @@
+"""How the desk looks and what leads where: the settings of django-unfold."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _may(*permissions: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: any(request.user.has_perm(name) for name in permissions)
+
+
+def _list(title: str, icon: str, model: str) -> dict[str, Any]:
+    """A model's list, for whoever may see it."""
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": _may(f"{app}.view_{name}", f"{app}.change_{name}"),
+    }
+
+
+NAVIGATION: list[dict[str, Any]] = [
+    {
+        "items": [
+            {"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")},
+            {"title": "Thread of a request", "icon": "conversion_path", "link": reverse_lazy("admin:find_thread")},
+        ]
+    },
+    {
+        "title": "People",
+        "separator": True,
+        "items": [
+            _list("Users", "person", "accounts.user"),
+            _list("Sessions", "devices", "accounts.usersession"),
+            _list("Sign-ins", "login", "analytics.authenticationlog"),
+            _list("Feedback", "forum", "feedback.feedback"),
+            _list("Staff groups", "badge", "auth.group"),
+        ],
+    },
+    {
+        "title": "Money and use",
+        "separator": True,
+        "items": [
+            _list("Subscriptions", "card_membership", "accounts.subscription"),
+            _list("Plans", "sell", "accounts.plan"),
+            _list("Use by day", "calendar_month", "accounts.userusage"),
+            _list("Units spent", "toll", "accounts.usageentry"),
+            _list("Vendor prices", "payments", "analytics.vendorprice"),
+        ],
+    },
+    {
+        "title": "What happened",
+        "separator": True,
+        "items": [
+            _list("Requests", "http", "analytics.apiaccesslog"),
+            _list("Vendor calls", "cloud_upload", "analytics.externalapicalllog"),
+            _list("Log lines", "article", "logs.applog"),
+            _list("What staff did", "history_edu", "admin.logentry"),
+        ],
+    },
+    {
+        "title": "Machine room",
+        "separator": True,
+        "items": [
+            _list("Task results", "task_alt", "django_celery_results.taskresult"),
+            _list("Schedule", "schedule", "django_celery_beat.periodictask"),
+            _list("Mail owed", "outgoing_mail", "accounts.outgoingmail"),
+            _list("Rejected lines", "rule", "logs.rejectedline"),
+        ],
+    },
+]
+
+LOOK: dict[str, Any] = {
+    "SITE_TITLE": "Whyral",
+    "SITE_HEADER": "Whyral",
+    "SITE_SYMBOL": "query_stats",
+    # Where there is no page of ours for the public, there is no site to view.
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("desk/icon.svg")}],
+    "STYLES": [lambda request: static("desk/desk.css")],
+    "DASHBOARD_CALLBACK": "config.desk.start.fill",
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": NAVIGATION},
+    "COMMAND": {"search_callback": "config.desk.search.find", "search_models": False},
+}

@@ -1,0 +1,18 @@
+"""What beat sends, and when."""
+
+from typing import Any
+
+from celery.schedules import crontab
+
+QUEUES = ("default", "io", "cpu", "chat")
+SCHEDULE: dict[str, dict[str, Any]] = {
+    **{
+        f"heartbeat-{queue}": {"task": "config.heartbeat", "schedule": 10.0, "options": {"queue": queue, "expires": 10}}
+        for queue in QUEUES
+    },
+    "send-waiting-mail": {"task": "accounts.send_waiting_mail", "schedule": 30.0, "options": {"expires": 30}},
+    "finish-erasures": {"task": "accounts.finish_erasures", "schedule": 300.0, "options": {"expires": 300}},
+    "keep-partitions": {"task": "logs.keep_partitions", "schedule": crontab(hour=3, minute=40)},
+    "tidy-analytics": {"task": "analytics.tidy", "schedule": crontab(hour=3, minute=50)},
+    "forget-expired": {"task": "accounts.forget_expired", "schedule": crontab(hour=3, minute=20)},
+}

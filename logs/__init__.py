@@ -1,0 +1,1 @@
+"""What went on inside, and how every record of what happened reaches its table."""
