@@ -44,11 +44,11 @@ class Server:
 @contextlib.contextmanager
 def running(home: Path) -> Iterator[dict[str, Server]]:
     with contextlib.ExitStack() as stack:
-        yield {name: stack.enter_context(_server(name, home)) for name in SETTINGS}
+        yield {name: stack.enter_context(only(name, home)) for name in SETTINGS}
 
 
 @contextlib.contextmanager
-def _server(name: str, home: Path) -> Iterator[Server]:
+def only(name: str, home: Path) -> Iterator[Server]:
     port, log = _free_port(), home / f"{name}.log"
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "warning"]

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from benchmarks.load import get
-from benchmarks.measure import Cost, Figure, Line, cost_of, microseconds, ratios, rounds
+from benchmarks.measure import ROUNDS, Cost, Figure, Line, cost_of, microseconds, ratios, rounds
 from benchmarks.seed import Person, people
 from benchmarks.servers import Server, running
 
@@ -54,6 +54,12 @@ def _list(servers: dict[str, Server], somebody: list[Person]) -> list[Figure]:
         Figure("P1", LINES["P1"], ratios(taken, "ours", "bare"), costs + wall),
         Figure("P1 textbook", LINES["P1 textbook"], ratios(taken, "textbook", "ours"), costs),
     ]
+
+
+def cost_of_list(server: Server, somebody: list[Person]) -> float:
+    """Microseconds of CPU that a list takes the service."""
+    side = _side(server, [_as(person, LIST) for person in somebody], REQUESTS["ours"])
+    return microseconds([{"ours": side()} for _ in range(ROUNDS)], "ours")
 
 
 def _detail(servers: dict[str, Server], somebody: list[Person], name: str, path: str) -> Figure:

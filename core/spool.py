@@ -58,6 +58,8 @@ class Spool:
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
         self._path, self._rows = Path(), None  # type: tuple[Path, mmap.mmap | None]
+        # Nine digits that only this process's rows have, for those who make ids of their own.
+        self.mark = uuid7().hex[-9:]
         self._look_again_at = 0.0
 
     def append(self, values: tuple[Any, ...]) -> None:
