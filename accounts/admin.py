@@ -8,7 +8,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -28,7 +28,7 @@ from accounts.models import (
 )
 from accounts.services import ask_erasure
 from accounts.usage import change_plan, ensure_live_subscription, give_back
-from core.admin import Asked, Between, ReadOnlyAdmin, RowAdmin, one_of
+from core.admin import Asked, Between, ReadOnlyAdmin, RowAdmin, counted, one_of
 
 admin.site.unregister(Group)
 admin.site.login_form = AdminLoginForm
@@ -80,22 +80,31 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
     form = UserChangeForm
     add_form = NewUserForm
     change_password_form = NewPasswordForm
-    list_display = ["email", "full_name", "email_verified", "provider", "is_active", "is_staff", "created_at"]
+    list_display = ["email", "full_name", "plan", "email_verified", "provider", "is_active", "is_staff", "created_at"]
     list_filter = ["is_active", "is_staff", "email_verified", one_of("provider", ("local", "clerk"))]
     search_fields = ["id", "email__startswith"]
     search_help_text = "The beginning of an e-mail address, or an id."
     # The ids sort by the time they were made.
     ordering = ["-pk"]
     export_fields = ("id", "email", "full_name", "email_verified", "provider", "is_active", "created_at", "last_login")
-    readonly_fields = ["provider", "provider_id", "created_at", "updated_at", "last_login", "erasure_asked_at"]
+    readonly_fields = ["plan", "provider", "provider_id", "created_at", "updated_at", "last_login", "erasure_asked_at"]
     fieldsets = [
-        (None, {"fields": ["email", "email_verified", "password", "full_name", "company_name"]}),
+        (None, {"fields": ["email", "email_verified", "password", "full_name", "company_name", "plan"]}),
         ("Where from", {"fields": ["provider", "provider_id", "created_at", "last_login", "erasure_asked_at"]}),
         ("May", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "full_name", "password1", "password2"]})]
     autocomplete_fields = ["groups"]
     actions = ["change_plan", "end_sessions", "deactivate", "erase"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        live = Subscription.objects.filter(user=OuterRef("pk"), status__in=Subscription.LIVE)
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(live_plan=Subquery(live.values("plan__name")[:1]))
+
+    @admin.display(description="plan")
+    def plan(self, user: Any) -> str:
+        return str(user.live_plan or "-")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         # An address is proved by its owner; a new one would have to be proved again.
@@ -104,7 +113,8 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
         return [*super().get_readonly_fields(request, obj), *address, *powers]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        may_touch = obj is None or not obj.is_superuser or _is_superuser(request)
+        # A colleague's password would be a colleague's rights.
+        may_touch = obj is None or not obj.is_staff or obj == request.user or _is_superuser(request)
         return may_touch and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -127,11 +137,11 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
         form = PlanAsked(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
             question = "Change the plan? It is theirs at once, and nobody is charged or paid back."
-            return self.ask(request, users, action="change_plan", question=question, form=form)
+            return self.ask(request, users, action="change_plan", question=question, form=form, tell=_with_plan)
         plan = form.cleaned_data["plan"]
         changed = [user for user in users if change_plan(user, plan)]
         self.note(request, changed, f"Plan changed to {plan.slug}.")
-        self.message_user(request, f"{len(changed)} accounts are on {plan} now.")
+        self.message_user(request, f"{counted(len(changed), 'account is', 'accounts are')} on {plan} now.")
         return None
 
     @admin.action(description="End every session", permissions=["change"])
@@ -155,7 +165,7 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
         for user in users:
             ask_erasure(user)
         self.note(request, users, "Erasure asked for.")
-        self.message_user(request, f"{len(users)} accounts are shut and will be erased.")
+        self.message_user(request, f"{counted(len(users), 'account is', 'accounts are')} shut and will be erased.")
         return None
 
     def _touchable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
@@ -164,7 +174,12 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
     def _end_sessions_of(self, users: list[User], request: HttpRequest) -> None:
         ended = sum(end_all_sessions(user, why="ended_by_staff") for user in users)
         self.note(request, users, "Sessions ended.")
-        self.message_user(request, f"{ended} sessions of {len(users)} accounts ended.")
+        sessions, people = counted(ended, "session", "sessions"), counted(len(users), "account", "accounts")
+        self.message_user(request, f"{sessions} of {people} ended.")
+
+
+def _with_plan(user: Any) -> str:
+    return f"{user} ({user.live_plan or 'no plan'})"
 
 
 def _is_superuser(request: HttpRequest) -> bool:
@@ -232,7 +247,8 @@ class UsageEntryAdmin(ReadOnlyAdmin):
             return self.ask(request, entries, action="give_back", question=question)
         given = [entry for entry in entries if give_back(source=entry.source, kind=entry.kind)]
         self.note(request, given, "Units given back.")
-        self.message_user(request, f"{sum(entry.amount for entry in given)} units of {len(given)} entries given back.")
+        units = counted(sum(entry.amount for entry in given), "unit", "units")
+        self.message_user(request, f"{units} of {counted(len(given), 'entry', 'entries')} given back.")
         return None
 
 
@@ -257,7 +273,7 @@ class UserSessionAdmin(ReadOnlyAdmin):
         touchable = [each for each in queryset if _is_superuser(request) or not each.user.is_superuser]
         ended = [session for session in touchable if end_session(session.key, why="ended_by_staff")]
         self.note(request, ended, "Ended.")
-        self.message_user(request, f"{len(ended)} sessions ended.")
+        self.message_user(request, f"{counted(len(ended), 'session', 'sessions')} ended.")
 
 
 @admin.register(OutgoingMail)

@@ -110,7 +110,7 @@ def _deliver(user: User, mail: OutgoingMail) -> bool:
     except (OSError, ValueError) as error:
         logger.warning("mail_failed", template=template, error=type(error).__name__, smtp_code=_smtp_code(error))
         return False
-    logger.info("mail_sent", template=template, user_id=str(user.pk))
+    logger.info("mail_sent", category="SYSTEM", template=template, user_id=str(user.pk))
     return True
 
 

@@ -215,7 +215,7 @@ class OutgoingMail(Row):
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name, verbose_name_plural = "mail owed", "mails owed"
+        verbose_name, verbose_name_plural = "mail", "mails"
         indexes = [
             models.Index("created_at", name="mail_age"),
             models.Index(F("run_after"), condition=Q(sent_at__isnull=True), name="mail_waiting"),

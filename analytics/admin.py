@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.decorators import display
 
 from analytics.models import APIAccessLog, AuthenticationLog, ExternalAPICallLog, VendorPrice
@@ -49,6 +51,7 @@ class APIAccessLogAdmin(Threaded, ReadOnlyAdmin):
     list_display = ["created_at", "asked", "answer", "took", "error_code", "user", "ip", "thread"]
     list_filter = [("created_at", Between), StatusFilter, one_of("method", ("GET", "POST", "PATCH", "PUT", "DELETE"))]
     list_select_related = ["user"]
+    told_by = {"request_id": "whole_thread", "duration_us": "took"}
     search_fields = ["request_id", "user__pk", "user__email__startswith"]
     search_help_text = PERSON_OR_REQUEST
     ordering = ["-created_at", "-id"]
@@ -74,6 +77,7 @@ class AuthenticationLogAdmin(Threaded, ReadOnlyAdmin):
     list_display = ["created_at", "event", "success", "reason", "user", "ip", "thread"]
     list_filter = [("created_at", Between), one_of("event", EVENTS), "success"]
     list_select_related = ["user"]
+    told_by = {"request_id": "whole_thread"}
     search_fields = ["request_id", "user__pk", "user__email__startswith", "ip"]
     search_help_text = PERSON_OR_REQUEST.replace("A request id", "An IP address or request id")
     ordering = ["-created_at", "-id"]
@@ -89,6 +93,7 @@ class ExternalAPICallLogAdmin(Threaded, ReadOnlyAdmin):
     ]  # fmt: skip
     list_filter = [("created_at", Between), one_of("vendor", priced_vendors)]
     list_select_related = ["user"]
+    told_by = {"request_id": "whole_thread", "duration_ms": "took", "cost_micros": "cost"}
     search_fields = ["request_id", "user__pk", "user__email__startswith", "analysis_id"]
     search_help_text = PERSON_OR_REQUEST.replace("A request id", "An analysis or request id")
     ordering = ["-created_at", "-id"]
@@ -103,10 +108,18 @@ class ExternalAPICallLogAdmin(Threaded, ReadOnlyAdmin):
         return "no price" if row.cost_micros is None else f"${row.cost_micros / 1_000_000:,.6f}"
 
 
+class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A price, with what its unit means."""
+
+    class Meta:
+        help_texts = {"micros_per_million": "Micro-dollars: 100000 is $0.10 for a million units."}
+
+
 @admin.register(VendorPrice)
 class VendorPriceAdmin(RowAdmin):
     """What a vendor asks, and since when. A price that has been used is ended, and a new one begun."""
 
+    form = PriceForm
     list_display = [
         "vendor", "operation", "model", "unit", "per_million", "tier_unit", "tier_from", "valid_from", "valid_until",
     ]  # fmt: skip
@@ -114,6 +127,15 @@ class VendorPriceAdmin(RowAdmin):
     search_fields = ["vendor__startswith", "model__startswith"]
     search_help_text = "The beginning of a vendor's or a model's name."
     export_fields = every_column(VendorPrice)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: VendorPrice | None = None) -> list[str]:
+        # Calls have been costed by the rest.
+        kept = [name for name in every_column(VendorPrice) if name not in ("id", "valid_until")]
+        return kept if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: VendorPrice | None = None) -> bool:
+        # A price cannot end before it begins, so a mistaken one goes; once it has begun, calls may have been costed.
+        return bool(obj and obj.valid_from > timezone.now()) and super().has_delete_permission(request, obj)
 
     @admin.display(description="for a million")
     def per_million(self, price: VendorPrice) -> str:

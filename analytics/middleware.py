@@ -19,7 +19,7 @@ from core.requests import address_of
 from core.spool import Spool, SpoolFull, escaped
 
 # Probes and scrapes come every few seconds, for ever, and tell nothing.
-UNRECORDED = ("/health/", "/metrics", settings.STATIC_URL)
+UNRECORDED = {"/health/", "/health/live/", "/health/ready/", "/metrics"}
 WAIT_SECONDS, LOOK_SECONDS = 1.0, 0.05
 # How many threads may wait for room at once; the others must stay free to answer probes.
 WAITERS = 2
@@ -28,6 +28,8 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 # As the common proxies write it down.
 LEFT = 499
 NULL = escaped(None)
+# Of headers that callers make as long as they like: kept in memory, and searched for secrets.
+LOOKED_AT = 400
 COLUMNS = (
     "id", "created_at", "method", "route", "status", "duration_us", "ip", "user_agent", "user_id", "request_id",
     "error_code",
@@ -45,7 +47,7 @@ class APITrackingMiddleware:
         self.waiters = threading.Semaphore(WAITERS)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(UNRECORDED):
+        if request.path_info in UNRECORDED or request.path_info.startswith(settings.STATIC_URL):
             return self.get_response(request)
         if not SPOOL.has_room() and not self._room_comes():
             return _refuse(request)
@@ -99,8 +101,8 @@ def record(request: HttpRequest, start: int, status: int, error_code: str) -> No
         str(status),
         str((time.perf_counter_ns() - start) // 1000),
         _caller(
-            meta.get("HTTP_X_FORWARDED_FOR", ""), meta.get("REMOTE_ADDR", ""), meta.get("HTTP_USER_AGENT", ""),
-            settings.TRUSTED_PROXIES,
+            meta.get("HTTP_X_FORWARDED_FOR", "")[-LOOKED_AT:], meta.get("REMOTE_ADDR", ""),
+            meta.get("HTTP_USER_AGENT", "")[:LOOKED_AT], settings.TRUSTED_PROXIES,
         ),
         _user_id(request),
         request.request_id,  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 
 import structlog
+from django.db import IntegrityError, OperationalError
 
 from accounts.events import AuthenticationEvent
 from analytics.models import AuthenticationLog
@@ -26,6 +27,14 @@ calls = Spool("analytics_externalapicalllog", CALL_COLUMNS)
 
 
 def record_authentication(fact: AuthenticationEvent) -> None:
+    try:
+        _keep(fact)
+    except (IntegrityError, OperationalError):
+        # Its month was being made under it, or the table was locked for that: by now it is there.
+        _keep(fact)
+
+
+def _keep(fact: AuthenticationEvent) -> None:
     AuthenticationLog.objects.create(
         user=fact.user,
         event=fact.event,

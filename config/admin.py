@@ -19,13 +19,16 @@ from django_celery_beat.models import (
 from django_celery_results.models import GroupResult, TaskResult
 
 from config.desk import thread
-from core.admin import Between, ReadOnlyAdmin, one_of
+from core.admin import Between, ReadOnlyAdmin, counted, one_of
 
 STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "RETRY", "REVOKED")
 
 # The schedule is in the code (config/schedule.py); groups are never used.
 for model in (ClockedSchedule, CrontabSchedule, GroupResult, IntervalSchedule, PeriodicTask, SolarSchedule, TaskResult):
     admin.site.unregister(model)
+
+# One name for it in the menu, on its page and on the buttons that lead there; a migration has no part in it.
+LogEntry._meta.verbose_name_plural = "what staff did"
 
 admin.site.index_template = "desk/start.html"
 admin.site.index_title = "Start"
@@ -51,6 +54,9 @@ class PeriodicTaskAdmin(ReadOnlyAdmin):
     """What beat sends, and when. The schedule itself is code; here it is paused, or sent at once."""
 
     list_display = ["name", "task", "when", "enabled", "last_run_at", "total_run_count"]
+    # The rest of the columns is for brokers and schedules that are not used here.
+    fields = list_display
+    list_before_template = "desk/schedule.html"
     list_select_related = ["interval", "crontab", "solar", "clocked"]
     list_filter = ["enabled"]
     search_fields = ["name__startswith"]
@@ -71,7 +77,7 @@ class PeriodicTaskAdmin(ReadOnlyAdmin):
         for task in tasks:
             current_app.send_task(task.task, queue=task.queue or None)
         self.note(request, tasks, "Sent at once.")
-        self.message_user(request, f"{len(tasks)} tasks sent.")
+        self.message_user(request, f"{counted(len(tasks), 'task', 'tasks')} sent.")
 
     @admin.action(description="Pause", permissions=["send"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -87,7 +93,8 @@ class PeriodicTaskAdmin(ReadOnlyAdmin):
         PeriodicTask.objects.filter(pk__in=[task.pk for task in tasks]).update(enabled=enabled)
         PeriodicTasks.update_changed()
         self.note(request, tasks, "Goes on." if enabled else "Paused.")
-        self.message_user(request, f"{len(tasks)} tasks {'go on' if enabled else 'are paused'}.")
+        words = ("task goes on", "tasks go on") if enabled else ("task is paused", "tasks are paused")
+        self.message_user(request, f"{counted(len(tasks), *words)}.")
 
 
 @admin.register(LogEntry)

@@ -75,6 +75,9 @@ def _piece(path: Path, position: int) -> Piece | None:
 
 
 def _written_at(piece: Piece) -> float:
-    """The moment in the first line's id, whose first 48 bits are milliseconds."""
+    """The moment in the first line's id, whose first 48 bits are milliseconds; now, where that cannot be read."""
     fields = piece.lines.partition(b"\n")[0].split(b"\t")
-    return (UUID(fields[piece.columns.index("id")].decode()).int >> 80) / 1000
+    try:
+        return (UUID(fields[piece.columns.index("id")].decode()).int >> 80) / 1000
+    except (ValueError, IndexError):
+        return time.time()

@@ -8,7 +8,7 @@ data, bounded in depth and size, without a control character: one event stays on
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -25,15 +25,16 @@ MOST_ITEMS = 100
 # What each item takes besides itself: quotes, a comma, brackets.
 AROUND = 8
 SHORT = 64
+PAIR = 2
 LARGEST_INTEGER = 2**63
 
 # By name. A number, a truth or nothing under one of the second kind is a count or a flag: {"tokens": 300}.
 SECRET_NAME = re.compile(
-    r"passw|passphrase|secret|credential|authorization|cookie|csrf|xsrf|signature|(?:^|_)(?:pwd|dsn)$|^svix_"
+    r"passw|passphrase|secret|credential|authorization|cookie|csrf|xsrf|signature|(?:^|_)(?:pwd|pass|pin|dsn|otp)$|^svix_|^auth(?:_?header)?$"
     r"|api_?key|(?:access|private|signing|secret|encryption)_?key"
 )
 TELLING_NAME = re.compile(
-    r"tokens?$|(?:^|_)(?:jwt|otp|sig|e_?mails?)$|^(?:key|access|refresh|sid|body|html|session(?:_?(?:key|id))?)$"
+    r"tokens?$|token_(?:value|hint)$|assertion$|(?:^|_)(?:jwt|sig|e_?mails?|verification_?code)$|^(?:key|access|refresh|sid|body|html|session(?:_?(?:key|id))?)$"
 )
 
 # By shape, for what has no name.
@@ -89,6 +90,12 @@ RULES = (
         r"\b(?:(?:sk|pk|rk)_(?:live|test)_|whsec_|gh[oprsu]_|github_pat_|glpat-|xox[abeoprs]-|AIza|ya29\.|AKIA|ASIA"
         r"|sntry[su]_|sb_(?:secret|publishable)_|hf_)[\w./+=-]{8,}|\bsk-[\w-]{16,}",
         flags=re.NOFLAG,
+    ),
+    # A server's address, where a password may hold anything: up to the last @.
+    _rule(
+        "postgres mysql redis amqp mongodb smtp",
+        r"\b((?:postgres(?:ql)?|mysql|rediss?|amqps?|mongodb(?:\+srv)?|smtp(?:\+\w+)?)://)[^\s\"'<>]{1,512}@",
+        rf"\1{MARK}@",
     ),
     # A port is no user, and what follows it no password: http://localhost:8000/@handle.
     _rule(
@@ -197,7 +204,7 @@ class _Writer:
             if self.left <= 0:
                 written["…"] = "…"
                 break
-            safe = _short_and_clean(name[:SHORT] if type(name) is str else str(name)[:SHORT])
+            safe = _short_and_clean(_spelled(name)[:SHORT])
             self.left -= len(safe) + AROUND
             written[safe] = MARK if _is_secret(safe, value) else self.write(value, depth - 1)
         return written
@@ -208,8 +215,26 @@ class _Writer:
             if self.left <= 0:
                 break
             self.left -= AROUND
-            written.append(self.write(value, depth - 1))
+            written.append(self._pair(value) if _is_pair(value) else self.write(value, depth - 1))
         return written
+
+    def _pair(self, pair: Sequence[Any]) -> list[Any]:
+        name = self.write(pair[0], 0)
+        return [name, MARK]
+
+
+def _is_pair(value: Any) -> bool:
+    """A header, as lists of them have it: the name and the value of what is secret."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == PAIR
+        and isinstance(value[0], (str, bytes))
+        and _is_secret(_spelled(value[0])[:SHORT], value[1])
+    )
+
+
+def _spelled(name: Any) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
 def _is_secret(name: str, value: Any) -> bool:

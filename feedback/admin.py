@@ -122,11 +122,15 @@ class FeedbackAdmin(Threaded, RowAdmin):
         return "Done." if mail.sent_at else f"Waiting, after {mail.attempts} attempts."
 
     def save_model(self, request: HttpRequest, obj: Feedback, form: Any, change: bool) -> None:
-        if changes := {name: form.cleaned_data[name] for name in SORTED & {*form.changed_data}}:
-            sort(obj, **changes)
         reply = form.cleaned_data["reply"]
+        # First, for only what has a reply can be answered; a status chosen besides has the last word.
         if reply and not answer(obj, reply, by=_staff(request)):
             self.message_user(request, "Somebody has replied before you: your reply was not sent.", messages.ERROR)
+        changes = {name: form.cleaned_data[name] for name in SORTED & {*form.changed_data}}
+        if reply and changes.get("status") == Feedback.Status.ANSWERED:
+            del changes["status"]
+        if changes:
+            sort(obj, **changes)
 
     @admin.action(description="Take it", permissions=["change"])
     def take_it(self, request: HttpRequest, queryset: QuerySet[Feedback]) -> None:

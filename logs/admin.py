@@ -16,6 +16,7 @@ class AppLogAdmin(Threaded, ReadOnlyAdmin):
 
     list_display = ["created_at", "severity", "category", "beginning", "logger", "thread"]
     list_filter = [("created_at", Between), "level", "category"]
+    told_by = {"request_id": "whole_thread"}
     search_fields = ["request_id"]
     search_help_text = "A request id in full."
     ordering = ["-created_at", "-id"]
@@ -36,6 +37,7 @@ class RejectedLineAdmin(ReadOnlyAdmin):
 
     list_display = ["created_at", "table", "error", "segment", "position"]
     list_filter = [("created_at", Between), one_of("table", tuple(settings.LOG_TABLES))]
+    nothing = "None: every row arrived."
     search_fields = ["id"]
     search_help_text = "An id."
     ordering = ["-created_at", "-id"]

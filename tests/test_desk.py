@@ -210,3 +210,16 @@ def test_only_who_may_change_the_schedule_does(clerk):
     page = reverse("admin:django_celery_beat_periodictask_changelist")
     client.post(page, {"action": "pause", "_selected_action": [task.pk]})
     assert PeriodicTask.objects.get(pk=task.pk).enabled
+
+
+def test_the_slowest_routes_are_not_those_of_staff(desk):
+    row = {"method": "GET", "status": 200, "request_id": ID}
+    for route, duration in (("admin/accounts/user/", 9_000_000), ("api/posts/", 1000)):
+        APIAccessLog.objects.bulk_create([APIAccessLog(route=route, duration_us=duration, **row) for _ in range(20)])
+    assert [found["route"] for found in desk.get("/admin/").context_data["slowest"]] == ["api/posts/"]
+
+
+@pytest.mark.parametrize(("level", "bad"), [("INFO", False), ("WARNING", True), ("ERROR", True)])
+def test_a_thread_marks_what_needs_a_look(desk, level, bad):
+    AppLog.objects.create(level=level, category="API", logger="x", message="x", request_id=ID)
+    assert [entry.bad for entry in show(desk).context_data["entries"]] == [bad]

@@ -129,7 +129,7 @@ def an_action_ends_sessions(desk, user):
     desk.see("input.action-select").click()
     desk.see("select[name=action] option[value=end_sessions]").click()
     desk.press("#changelist-actions-wrapper button")
-    assert "1 sessions of 1 accounts ended." in desk.see("#main").text
+    assert "1 session of 1 account ended." in desk.see("#main").text
     assert UserSession.objects.get(user=user).revoked_why == "ended_by_staff"
 
 

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name="outgoingmail",
-            options={"verbose_name": "mail owed", "verbose_name_plural": "mails owed"},
+            options={"verbose_name": "mail", "verbose_name_plural": "mails"},
         ),
         migrations.AlterModelOptions(
             name="usageentry",

@@ -1,14 +1,18 @@
 -- What the plans bring in, day by day, and what the vendors took for those who are on them. A subscription that ended
--- did so when it was last touched; the day of a change belongs to the plan that was changed to. A trial brings nothing
--- yet. Calls made for nobody, or for somebody without a subscription, are a row of their own.
+-- did so with its period, or when it was last touched, and at the latest when the next one began: nobody is on two plans
+-- for a day. The day of a change belongs to the plan that was changed to. A trial brings nothing yet. Calls made for nobody, or for somebody without a subscription, are a row of their own.
 WITH span AS (
     SELECT date_trunc('day', %(since)s::timestamptz, 'UTC') AS first,
         date_trunc('day', statement_timestamp(), 'UTC') + interval '1 day' AS after_last
 ), held AS (
     SELECT plan_id, user_id, status,
         greatest(date_trunc('day', created_at, 'UTC'), first) AS first,
-        least(CASE WHEN status = ANY(%(live)s) THEN 'infinity' ELSE date_trunc('day', updated_at, 'UTC') END, after_last)
-            AS after_last
+        least(
+            CASE WHEN status = ANY(%(live)s) THEN 'infinity'
+                ELSE date_trunc('day', least(current_period_end, updated_at), 'UTC') END,
+            date_trunc('day', lead(created_at) OVER (PARTITION BY user_id ORDER BY created_at, id), 'UTC'),
+            after_last
+        ) AS after_last
     FROM accounts_subscription, span WHERE status <> ALL(%(never)s)
 ), owed AS (
     SELECT plan_id, count(DISTINCT user_id) AS users,

@@ -99,7 +99,7 @@ async def answer_slowly(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("hello/<str:name>/", say_hello),
     path("health/live/", say_hello, {"name": "probe"}),
-    path("metrics/", say_hello, {"name": "prometheus"}),
+    path("metrics", say_hello, {"name": "prometheus"}),
     path("fail/", fail),
     path("door/", close_the_door),
     path("stream/<str:end>/", stream),
@@ -157,10 +157,12 @@ def test_an_error_is_recorded_with_its_code(browser, log):
     assert seen[2:] == [("door/", "401", "unauthenticated"), ("fail/", "500", "internal")]
 
 
-@pytest.mark.parametrize("address", ["/health/live/", "/metrics/", "/static/unfold/css/styles.css"])
+@pytest.mark.parametrize("address", ["/health/live/", "/metrics", "/static/unfold/css/styles.css"])
 def test_probes_scrapes_and_static_files_are_not_recorded(browser, log, address):
     browser.get(address).close()
     assert log() == []
+    browser.get(f"{address}-and-more").close()
+    assert len(log()) == (not address.startswith("/static/"))
 
 
 def test_what_is_too_long_or_odd_is_cut_and_escaped(browser, log):

@@ -259,3 +259,17 @@ def test_the_margin_of_a_plan_is_what_it_brings_less_what_its_users_cost(user):
     }  # fmt: skip
     assert margins[None]["margin_micros"] == -14_000
     assert free.price == margins["free"]["revenue_micros"] == 0
+
+
+@pytest.mark.usefixtures("price")
+def test_a_subscription_that_is_touched_after_its_end_counts_no_call_twice(user):
+    now = timezone.now()
+    moved = now - timedelta(days=10)
+    Subscription.objects.filter(user=user).update(
+        status="CANCELLED", created_at=now - timedelta(days=40), updated_at=now
+    )
+    later = Subscription.objects.create(user=user, plan=Plan.objects.get(slug="pro"))
+    Subscription.objects.filter(pk=later.pk).update(created_at=moved)
+    keep_calls((now - timedelta(days=5), "acme", "posts", "", "ok", 5, '{"records": 1}', user.pk, None))
+    spent = {row["plan"]: row["spend_micros"] for row in rollups.margin_per_plan(now - timedelta(days=30))}
+    assert spent == {"free": 0, "pro": 2_000}

@@ -68,7 +68,7 @@ NAVIGATION: list[dict[str, Any]] = [
         "items": [
             _list("Task results", "task_alt", "django_celery_results.taskresult"),
             _list("Schedule", "schedule", "django_celery_beat.periodictask"),
-            _list("Mail owed", "outgoing_mail", "accounts.outgoingmail"),
+            _list("Mails", "outgoing_mail", "accounts.outgoingmail"),
             _list("Rejected lines", "rule", "logs.rejectedline"),
         ],
     },

@@ -27,6 +27,9 @@ HOURS = 48
 DAYS = 30
 # Beyond two days the roll-ups by day are read, which are far fewer rows.
 SLOW_DAYS = 7
+SLOWEST = 10
+# More than there are: what staff open is left out only after it was read.
+ROUTES = 1000
 LATEST = 8
 # Of the spool, in percent: beyond this somebody should know.
 MOST_FULL = 50
@@ -60,7 +63,7 @@ def traffic(now: datetime) -> dict[str, Any]:
     # Down to the hour, and up to this one.
     since = now - timedelta(hours=HOURS - 1)
     hours, times = rollups.requests_by_hour(since), rollups.percentiles(since)
-    slowest = rollups.slowest_routes(now - timedelta(days=SLOW_DAYS))
+    slowest = _slowest(now - timedelta(days=SLOW_DAYS))
     return {
         "cards": _traffic_cards(hours[-24:], times[-24:]),
         "charts": [_requests_chart(hours), _latency_chart(hours, times)],
@@ -68,6 +71,11 @@ def traffic(now: datetime) -> dict[str, Any]:
         "shows_routes": True,
         "slow_days": SLOW_DAYS,
     }
+
+
+def _slowest(since: datetime) -> list[dict[str, Any]]:
+    routes = rollups.slowest_routes(since, limit=ROUTES)
+    return [row for row in routes if not row["route"].lstrip("/").startswith("admin/")][:SLOWEST]
 
 
 def _traffic_cards(hours: list[dict[str, Any]], times: list[dict[str, Any]]) -> list[Card]:

@@ -112,7 +112,7 @@ def _sign_in(row: AuthenticationLog) -> Entry:
 def _line(row: AppLog) -> Entry:
     detail = " ".join(f"{name}={value}" for name, value in row.metadata.items())[:1000]
     title = f"{row.level} {row.category}: {row.message}"
-    return Entry(row.created_at, "Log line", title, detail, row.level in ("ERROR", "CRITICAL"), _link(row))
+    return Entry(row.created_at, "Log line", title, detail, row.level in ("WARNING", "ERROR", "CRITICAL"), _link(row))
 
 
 def _task(row: TaskResult) -> Entry:

@@ -30,8 +30,9 @@ class RowList(ChangeList):
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         specs, self.has_filters, unknown, _, self.has_active_filters = self.get_filters(request)
-        if unknown:
-            # Whatever no filter claims: a lookup by hand could ask for anything, a password's first letter too.
+        if unknown or any("\0" in value for name, value in request.GET.items() if name != PAGE_VAR):
+            # What no text can hold, and whatever no filter claims: a lookup by hand could ask for anything, a
+            # password's first letter too.
             raise IncorrectLookupParameters
         self.filter_specs = specs
         self.clear_all_filters_qs = self.get_query_string(remove=self.get_filters_params())

@@ -1,5 +1,6 @@
 """What every admin page has in common: how it is read, searched, exported, and how an action asks first."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,11 +9,13 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.db.models import EmailField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.forms import ActionForm
 
@@ -50,15 +53,28 @@ class RowAdmin(ModelAdmin):
     # One order, which an index has; sorting a table by any column would read all of it.
     sortable_by = ()
     ordering: ClassVar[Any] = ["-pk"]
-    paginator = Uncounted
     action_form = TickedRows
     change_list_template = "core/list.html"
     change_form_outer_before_template = "core/leads.html"
+    # What an empty list says that nothing can be added to by hand.
+    nothing: ClassVar[str] = "Nothing here."
     # The columns of an export; without any, those of the list that are columns of the table.
     export_fields: ClassVar[tuple[str, ...]] = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RowList]:
         return RowList
+
+    def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], *rest: Any, **more: Any) -> Any:
+        # The history of an object names its pages and their number; it is short enough to be counted.
+        place = request.resolver_match
+        kind = Paginator if place and str(place.url_name).endswith("_history") else Uncounted
+        return kind(queryset, *rest, **more)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # By its name, and not "Select ... to view".
+        context = {"title": _name_of(self.model), **(extra_context or {})}
+        answer: HttpResponse = super().changelist_view(request, context)
+        return answer
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
@@ -123,14 +139,21 @@ class RowAdmin(ModelAdmin):
     # Asking first
 
     def ask(
-        self, request: HttpRequest, rows: list[Any], *, action: str, question: str, form: forms.Form | None = None
+        self,
+        request: HttpRequest,
+        rows: list[Any],
+        *,
+        action: str,
+        question: str,
+        form: forms.Form | None = None,
+        tell: Callable[[Any], str] = str,
     ) -> TemplateResponse:
-        """The page between choosing an action and doing it."""
+        """The page between choosing an action and doing it; it tells what each row is."""
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": question,
-            "rows": rows,
+            "rows": [(row.pk, tell(row)) for row in rows],
             "action": action,
             "form": form or Asked(),
             "back": request.get_full_path(),
@@ -154,7 +177,7 @@ class RowAdmin(ModelAdmin):
     def leads(self, request: HttpRequest, object_id: str) -> list[tuple[str, str]]:
         """Where else to look from a row: titles and addresses. Every list that can be searched by this row's key."""
         return [
-            (str(model._meta.verbose_name_plural).capitalize(), f"{_list_of(model)}?q={object_id}")
+            (_name_of(model), f"{_list_of(model)}?q={object_id}")
             for model, page in self.admin_site._registry.items()
             if any(_leads_to(model, name, self.model) for name in page.get_search_fields(request))
             and page.has_view_permission(request)
@@ -163,6 +186,9 @@ class RowAdmin(ModelAdmin):
 
 class ReadOnlyAdmin(RowAdmin):
     """For history, which nobody may edit."""
+
+    # Columns that a row's own page tells as its list does.
+    told_by: ClassVar[dict[str, str]] = {}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -173,20 +199,41 @@ class ReadOnlyAdmin(RowAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Every column, those too that a form would leave out; the time first."""
+        if self.fields:
+            return self.fields
+        hidden = {self.opts.pk.name, *(self.exclude or ())}
+        names = [field.name for field in self.opts.concrete_fields if field.name not in hidden]
+        return [self.told_by.get(name, name) for name in sorted(names, key=lambda name: name != "created_at")]
+
 
 class Threaded:
     """For rows that carry a request's id: it leads to everything else that carries it."""
 
     @admin.display(description="thread")
     def thread(self, row: Any) -> str:
-        return thread_link(row.request_id)
+        return thread_link(row.request_id, row.request_id[-8:])
+
+    @admin.display(description="thread of request")
+    def whole_thread(self, row: Any) -> str:
+        return thread_link(row.request_id, row.request_id)
 
 
-def thread_link(request_id: str) -> str:
+def thread_link(request_id: str, text: str) -> str:
     if not SANE_ID.fullmatch(request_id):
         return request_id or "-"
     link = '<a href="{}" class="whyral-id" title="{}">{}</a>'
-    return format_html(link, reverse("admin:thread", args=[request_id]), request_id, request_id[-8:])
+    return format_html(link, reverse("admin:thread", args=[request_id]), request_id, text)
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """A number and what there are so many of."""
+    return f"{number:,} {one if number == 1 else several}"
+
+
+def _name_of(model: type[Model]) -> str:
+    return capfirst(str(model._meta.verbose_name_plural))
 
 
 def _list_of(model: type[Model]) -> str:

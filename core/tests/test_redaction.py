@@ -18,7 +18,8 @@ NAMES = [
     "access", "refresh", "access_token", "accessToken", "id_token", "api_key", "apiKey", "x-api-key", "key",
     "private_key", "signature", "svix-id", "svix-signature", "webhook-signature", "Stripe-Signature", "dsn",
     "SENTRY_DSN", "session", "sessionid", "session_key", "csrftoken", "csrfmiddlewaretoken", "X-CSRFToken", "jwt",
-    "otp", "email", "user_email", "e-mail", "body", "html", "credentials",
+    "otp", "pass", "pin", "auth", "token_value", "id_token_hint", "client_assertion",
+    "verification_code", "email", "user_email", "e-mail", "body", "html", "credentials",
 ]  # fmt: skip
 HARMLESS_NAMES = [
     "routing_key", "idempotency_key", "cache_key", "keyword", "chat_session_id", "author", "prompt_version", "code",
@@ -38,6 +39,7 @@ SHAPES = {
     "github": ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "16C7e42F"),
     "openai": ("sk-proj-abcdefghijklmnop", "abcdefghijklmnop"),
     "user and password in an address": ("postgresql://ana:hun/ter@db.example/x", "hun/ter"),
+    "slash in the password of a database": ("postgresql://ana:123/hun@ter@db.example/x", "123/hun@ter"),
     "password with an at": ("redis://:p@ss@cache.example/0", "p@ss"),
     "sentry": ("https://0123abcd@o1.ingest.sentry.io/2", "0123abcd"),
     "link in a mail": ("https://app.example/reset-password?uid=MQ&token=c3-99ab", "c3-99ab"),
@@ -178,3 +180,14 @@ def test_it_remembers_short_texts_only_and_not_too_many():
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size < 4_000_000
+
+
+@pytest.mark.parametrize("name", ["x-api-key", "Authorization", b"cookie", "password"])
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_a_header_in_a_list_is_a_name_and_a_value(name, kind):
+    assert "hunter2" not in str(redacted([kind((name, "hunter2")), kind(("accept", "json"))]))
+    assert "json" in str(redacted([kind((name, "hunter2")), kind(("accept", "json"))]))
+
+
+def test_a_name_in_bytes_is_a_name():
+    assert redacted({b"token": "hunter2"}) == {"token": MARK}

@@ -149,6 +149,13 @@ def test_a_reply_is_mailed_once_however_often_it_is_saved(desk, user, staff, sai
     assert b"Done." in desk.get(page(said)).content
 
 
+@pytest.mark.parametrize("status", ["answered", "closed"])
+def test_a_reply_and_a_status_may_be_given_together(desk, said, status):
+    assert save(desk, said, reply="Faster now.", status=status).status_code == 200
+    assert OutgoingMail.objects.count() == 1
+    assert (Feedback.objects.get().reply, Feedback.objects.get().status) == ("Faster now.", status)
+
+
 def test_who_replies_too_late_is_told(desk, said):
     save(desk, said, reply="Faster now.")
     answer = save(desk, said, reply="Slower now.", status="closed")

@@ -117,7 +117,7 @@ def _spool() -> str:
 
 def _shipper() -> str:
     if not spooled.has_shipper():
-        raise OSError("none runs here: start `manage.py ship_logs`")
+        raise OSError(f"none runs here: start {'`make run`' if settings.DEBUG else '`manage.py ship_logs`'}")
     return f"the oldest row has waited {spooled.oldest_seconds():.1f} s"
 
 
