@@ -1,6 +1,7 @@
 """What every test stands on; the servers are started by tests/environment.py."""
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.identity.local import start_session
@@ -39,6 +40,19 @@ def api(user) -> APIClient:
 @pytest.fixture
 def stranger() -> APIClient:
     return APIClient(raise_request_exception=False)
+
+
+@pytest.fixture
+def staff(db) -> User:
+    return User.objects.create_superuser("staff@example.com", "a long password")
+
+
+@pytest.fixture
+def desk(staff) -> Client:
+    """The admin, with `staff` signed in."""
+    client = Client()
+    client.force_login(staff)
+    return client
 
 
 @pytest.fixture

@@ -15,18 +15,6 @@ YES = {"confirmed": "yes"}
 
 
 @pytest.fixture
-def staff():
-    return User.objects.create_superuser("staff@example.com", "a long password")
-
-
-@pytest.fixture
-def desk(staff):
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
-@pytest.fixture
 def clerk():
     """Staff who are not superusers: they see users, and get more from the test."""
     clerk = User.objects.create_user("clerk@example.com", "a long password", is_staff=True)

@@ -18,18 +18,6 @@ YES = {"confirmed": "yes"}
 
 
 @pytest.fixture
-def staff():
-    return User.objects.create_superuser("staff@example.com", "a long password")
-
-
-@pytest.fixture
-def desk(staff):
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
-@pytest.fixture
 def pro():
     return Plan.objects.exclude(slug="free").order_by("price").first()
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,18 +27,6 @@ SELECT gen_random_uuid(), %(end)s - n / 10 * interval '1 second', 'GET', '/api/a
     1000 + n, '192.0.2.1', 'Mozilla', CASE WHEN n %% 2000 = 0 THEN %(user)s::uuid END, 'request-' || n, ''
 FROM generate_series(1, %(rows)s) n
 """
-
-
-@pytest.fixture
-def staff():
-    return User.objects.create_superuser("staff@example.com", "a long password")
-
-
-@pytest.fixture
-def desk(staff):
-    client = Client()
-    client.force_login(staff)
-    return client
 
 
 @pytest.fixture

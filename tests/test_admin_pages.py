@@ -32,13 +32,6 @@ VALUES = {
 }
 
 
-@pytest.fixture
-def desk():
-    client = Client()
-    client.force_login(User.objects.create_superuser("staff@example.com", "a long password"))
-    return client
-
-
 def page(model, name="changelist", *args):
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
 

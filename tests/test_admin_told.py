@@ -23,18 +23,6 @@ ID = "0193f1c4-77aa-7c3e-9d10-4be0c51ac0de"
 PRICE = {"vendor": "gemini", "unit": "tokens", "micros_per_million": 100_000, "tier_from": 0}
 
 
-@pytest.fixture
-def staff():
-    return User.objects.create_superuser("staff@example.com", "a long password")
-
-
-@pytest.fixture
-def desk(staff):
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
 def page(model, name="changelist", *args):
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
 

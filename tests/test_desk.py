@@ -26,13 +26,6 @@ EVIL = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def desk():
-    client = Client()
-    client.force_login(User.objects.create_superuser("staff@example.com", "a long password"))
-    return client
-
-
-@pytest.fixture
 def clerk():
     """Staff who may see nothing but what the test allows."""
     return User.objects.create_user("clerk@example.com", "a long password", is_staff=True)

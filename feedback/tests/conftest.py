@@ -12,11 +12,6 @@ def ben(db) -> User:
 
 
 @pytest.fixture
-def staff(db) -> User:
-    return User.objects.create_superuser("staff@example.com", "a long password")
-
-
-@pytest.fixture
 def said(user) -> Feedback:
     """What `user` said."""
     return Feedback.objects.create(user=user, kind="bug", message="It is slow.\nVery slow.")

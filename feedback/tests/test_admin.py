@@ -14,13 +14,6 @@ MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>\n<b>\"'&amp;</b>
 
 
 @pytest.fixture
-def desk(staff):
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
-@pytest.fixture
 def onlooker(db):
     """Somebody of the team who may look and no more."""
     person = User.objects.create_user("onlooker@example.com", "a long password", is_staff=True)
