@@ -32,7 +32,22 @@ MODULES = {
     "benchmarks.queries": ("P24",),
     "benchmarks.desk": ("desk-start", "desk-list"),
 }
-VENDORS = ("CLERK_", "DODO_", "STRIPE_", "SUPABASE_", "SENTRY_", "DATABASE_", "REDIS_", "CELERY_", "DB_")
+VENDORS = (
+    "CLERK_",
+    "BRIGHTDATA_",
+    "TWITTERAPI_",
+    "YOUTUBE_",
+    "YTDLP_",
+    "WHISPER_",
+    "DODO_",
+    "STRIPE_",
+    "SUPABASE_",
+    "SENTRY_",
+    "DATABASE_",
+    "REDIS_",
+    "CELERY_",
+    "DB_",
+)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from corsheaders.defaults import default_headers
 
+from config.description import DESCRIPTION
 from config.desk.look import LOOK
 from config.env import (
     BASE_DIR,
@@ -20,6 +21,39 @@ from config.env import (
 )
 from config.logs import logging_config, start_sentry
 from config.schedule import QUEUES, SCHEDULE
+from config.vendors import (  # noqa: F401  (settings like all others; they fill a file of their own)
+    BRIGHTDATA_API_KEY,
+    BRIGHTDATA_DATASETS,
+    BRIGHTDATA_URL,
+    BRIGHTDATA_WEBHOOK_TOKEN,
+    COMMENTS_PER_POST,
+    FRAMES_PER_VIDEO,
+    IMAGE_MAX_BYTES,
+    MEDIA_DAYS,
+    MEDIA_LINK_SECONDS,
+    MEDIA_ROOT,
+    MEDIA_STORAGE,
+    POST_FRESHNESS_HOURS,
+    RAW_RECORD_DAYS,
+    RECENT_POSTS,
+    SCRAPERS,
+    SUPABASE_BUCKET,
+    SUPABASE_SECRET_KEY,
+    SUPABASE_URL,
+    TRANSCRIBERS,
+    TWITTERAPI_KEY,
+    TWITTERAPI_URL,
+    VENDOR_BUDGETS,
+    VIDEO_MAX_BYTES,
+    VIDEO_MAX_SECONDS,
+    WHISPER_DEVICE,
+    WHISPER_DOWNLOAD,
+    WHISPER_MODEL,
+    YOUTUBE_API_KEY,
+    YOUTUBE_API_UNITS_PER_DAY,
+    YOUTUBE_API_URL,
+    YTDLP_PROXY,
+)  # fmt: skip
 
 DEBUG = env.bool("DEBUG", default=False)
 if not DEBUG:
@@ -56,6 +90,7 @@ INSTALLED_APPS = [
     "core",
     "logs",
     "accounts",
+    "social",
     "analytics",
     "feedback",
 ]
@@ -221,24 +256,7 @@ LOG_TABLES = {
 # host:port pairs that the one HTTP door may reach although they are private: the sandbox of a development machine.
 OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[]) if DEBUG else []
 
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Whyral",
-    "DESCRIPTION": (BASE_DIR / "core" / "conventions.md").read_text(),
-    "VERSION": "0.1.0",
-    "OAS_VERSION": "3.1.0",
-    "TAGS": [
-        {"name": "accounts", "description": "Who somebody is, what they pay for, and what they have used."},
-        {"name": "feedback", "description": "What one thinks of it, and what became of that."},
-        {"name": "health", "description": "For orchestrators and for the page that wakes somebody up."},
-        {"name": "schema", "description": "This description."},
-    ],
-    "SCHEMA_PATH_PREFIX": "/api/",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "ENUM_NAME_OVERRIDES": {"SubscriptionStatus": "accounts.models.Subscription.Status"},
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
+SPECTACULAR_SETTINGS = DESCRIPTION
 
 # Pages, mail, files
 
@@ -249,7 +267,7 @@ FORMAT_MODULE_PATH = "config.formats"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": MEDIA_STORAGE,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

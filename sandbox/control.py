@@ -4,19 +4,22 @@ A test holds the sandbox itself; another process steers it over HTTP:
 
     GET    /_control/calls     what was called, and how often each operation
     POST   /_control/faults    {"operation": "users.get", "status": 503, "times": 2, "body": {}, "headers": {}}
-                               `delay` seconds first; `drop` the connection instead of answering; `times` -1: for ever;
-                               operation "*": any
+                               `delay` seconds first; `drop` the connection instead of answering, or `reset` it;
+                               `truncate` the body after so many bytes; `drip` it, a byte every so many seconds;
+                               `times` -1: for ever; operation "*": any
     DELETE /_control           forget calls and faults; whoever hangs is let go
 """
 
 import json
 import re
 import socket
+import struct
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
@@ -33,6 +36,7 @@ class Asked:
     headers: dict[str, str]
     body: bytes = b""
     query: dict[str, list[str]] = field(default_factory=dict)
+    reset: Callable[[], None] = lambda: None  # makes the end of the connection a hard one
 
     def json(self) -> Any:
         return json.loads(self.body or b"{}")
@@ -40,11 +44,13 @@ class Asked:
 
 @dataclass(kw_only=True)
 class Reply:
-    """An answer."""
+    """An answer. A body of bytes goes out as it is, an iterator of bytes in chunks, anything else as JSON."""
 
     status: int = 200
     body: Any = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    truncate: int | None = None
+    drip: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -57,10 +63,16 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     drop: bool = False
+    reset: bool = False
+    truncate: int | None = None
+    drip: float = 0.0
     times: int = 1
 
     def reply(self) -> Reply | None:
         return Reply(status=self.status, body=self.body, headers=self.headers) if self.status else None
+
+    def spoil(self, reply: Reply) -> Reply:
+        return replace(reply, truncate=self.truncate, drip=self.drip)
 
 
 @dataclass(kw_only=True)
@@ -148,11 +160,13 @@ class Sandbox:
         with self._lock:
             self.calls.append(call)
             fault, let_go = self._next_fault(route.operation), self._let_go
-        if fault and (let_go.wait(fault.delay) or fault.drop):
+        if fault and (let_go.wait(fault.delay) or fault.drop or fault.reset):
+            if fault.reset:
+                asked.reset()
             return None
         reply = (fault and fault.reply()) or self.refusal(asked) or route.answer(self, asked, *parts)
         call.status = reply.status
-        return reply
+        return fault.spoil(reply) if fault else reply
 
     def refusal(self, asked: Asked) -> Reply | None:
         """What every operation checks first: mostly the key."""
@@ -231,6 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
             query=parse_qs(parts.query),
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("content-length") or 0)),
+            reset=self._end_hard,
         )
         reply = self.server.sandbox.answer(asked)
         if reply is None:
@@ -239,15 +254,39 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
 
     def _send(self, reply: Reply) -> None:
-        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+        whole = None if isinstance(reply.body, Iterator) else _bytes_of(reply.body)
         self.send_response(reply.status)
         for name, value in {"Content-Type": "application/json", **reply.headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        # Without a length the end of the connection is the end of the body.
+        self.send_header(*(("Connection", "close") if whole is None else ("Content-Length", str(len(whole)))))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self._write(reply.body if whole is None else [whole], reply)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815
+    def _write(self, pieces: Iterable[bytes], reply: Reply) -> None:
+        for piece in pieces:
+            for part in _dripped(piece[: reply.truncate], reply.drip):
+                self.wfile.write(part)
+        self.close_connection |= reply.truncate is not None
+
+    def _end_hard(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:
         """The calls are kept; nothing is printed."""
+
+
+def _bytes_of(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+def _dripped(body: bytes, pause: float) -> Iterator[bytes]:
+    if not pause:
+        yield body
+        return
+    for byte in body:
+        yield bytes([byte])
+        time.sleep(pause)

@@ -13,7 +13,23 @@ import pytest
 from core import embedded
 
 LOCAL = Path(__file__).resolve().parent.parent / ".local"
-VENDORS = ("SPOOL_", "CLERK_", "DODO_", "STRIPE_", "SUPABASE_", "SENTRY_", "DATABASE_", "REDIS_", "CELERY_", "DB_")
+VENDORS = (
+    "SPOOL_",
+    "CLERK_",
+    "BRIGHTDATA_",
+    "TWITTERAPI_",
+    "YOUTUBE_",
+    "YTDLP_",
+    "WHISPER_",
+    "DODO_",
+    "STRIPE_",
+    "SUPABASE_",
+    "SENTRY_",
+    "DATABASE_",
+    "REDIS_",
+    "CELERY_",
+    "DB_",
+)
 servers = ExitStack()
 
 

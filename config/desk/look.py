@@ -53,6 +53,17 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": "Posts",
+        "separator": True,
+        "items": [
+            _list("Posts", "article_person", "social.post"),
+            _list("Media", "perm_media", "social.postmedia"),
+            _list("Wanted", "travel_explore", "social.wanted"),
+            _list("Who asked for what", "person_search", "social.userpostactivity"),
+            _list("Platforms", "hub", "social.platform"),
+        ],
+    },
+    {
         "title": "What happened",
         "separator": True,
         "items": [

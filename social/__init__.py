@@ -1,0 +1,1 @@
+"""What is out there: posts, their authors, their comments, their media and their words."""

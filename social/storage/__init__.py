@@ -1,0 +1,1 @@
+"""Where media live: on disk with signed links, or in Supabase Storage."""

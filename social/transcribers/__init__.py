@@ -1,0 +1,1 @@
+"""From speech to words: the registry of transcribers."""
