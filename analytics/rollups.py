@@ -60,6 +60,10 @@ def latency_totals() -> Rows:
     return _ask("latency_totals")
 
 
+def vendor_health(since: datetime) -> Rows:
+    return _ask("vendor_health", since=since)
+
+
 def vendor_totals() -> Rows:
     return _ask("vendor_totals")
 

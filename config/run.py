@@ -28,6 +28,7 @@ from config.banner import banner
 from config.children import Child, ChildDied, Children
 from config.env import local_dir, uses_embedded_servers
 from config.leftovers import end_leftovers, read_record, write_record
+from config.stand_ins import UnknownStandIn, stand_in
 from core import embedded
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def main() -> None:
         home = local_dir().resolve()
         with _only_run(home):
             run(home=home, address=address, stop=stop)
-    except (CannotRun, ChildDied, embedded.EmbeddedServerProblem, ImproperlyConfigured) as problem:
+    except (CannotRun, ChildDied, UnknownStandIn, embedded.EmbeddedServerProblem, ImproperlyConfigured) as problem:
         sys.exit(f"whyral: {problem}")
     except OperationalError as error:
         sys.exit(f"whyral: the database does not answer: {str(error).strip().splitlines()[0]}")
@@ -194,6 +195,8 @@ def _bind(address: Address) -> None:
 
 
 def serve(*, address: Address, children: Children, stop: Stop) -> None:
+    if sandbox := stand_in():
+        children.start(sandbox)
     # The web server reads its code while the database is looked after here.
     web = _web(address)
     children.start(web)

@@ -17,6 +17,7 @@ from config import health
 from core.api import no_such_endpoint
 from core.schema import Description, SelfContained
 from feedback.views import OwnFeedback
+from social import files
 
 
 def shape(*states: str, **more: Any) -> dict[str, Any]:
@@ -53,6 +54,8 @@ HEALTH = shape("ok", "degraded", "down", database=TIMED, redis=TIMED, workers=WO
 urlpatterns = [
     path("api/accounts/me/activity/", Activity.as_view()),
     path("api/accounts/", include("accounts.urls")),
+    path("api/social/", include("social.urls")),
+    path("media/<path:name>", files.show),
     path("api/feedback/", OwnFeedback.as_view()),
     path("", RedirectView.as_view(url="/api/docs/")),
     path("admin/", admin.site.urls),

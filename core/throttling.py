@@ -59,8 +59,12 @@ class Rate:
 def take(scope: str, key: str) -> Rate:
     """Count one request of `key` against the limit named `scope`."""
     limit, seconds = settings.THROTTLES[scope]
+    return take_of(f"{scope}:{key}", limit=limit, seconds=seconds)
+
+
+def take_of(cell: str, *, limit: int, seconds: float) -> Rate:
     emission, window = seconds * 1_000_000 / limit, seconds * 1_000_000
-    arguments = (f"rate:{scope}:{key}", emission, window)
+    arguments = (f"rate:{cell}", emission, window)
     allowed, until_full, wait = redis.ask(lambda connection: _evaluate(connection, arguments))
     remaining = max(0, math.floor((window - until_full) / emission))
     return Rate(bool(allowed), limit, remaining, math.ceil(until_full / 1e6), math.ceil(wait / 1e6))

@@ -1,17 +1,54 @@
-"""How a vendor is spared, by all our workers together: a rate budget, and a breaker that opens when it fails.
+"""How a vendor is spared, by all our workers together: a rate budget, and a breaker that opens while it fails.
 
-twitterapi = Vendor("twitterapi")
-answer = twitterapi.request(operation="tweets", url=..., headers=...)     # core.http.request, spared
-with ytdlp.spared():                                                      # around anything else
-    ...
+    twitterapi = Vendor("twitterapi")
+    answer = twitterapi.request(operation="tweets", url=..., headers=...)     # core.http.request, spared
+    with ytdlp.spared():                                                      # around anything else
+        ...
+
+Both live in Redis. Without it no vendor is called: one of them bans an address for good after 25 refusals in five
+minutes. The breaker opens after FAILURES failures in a row within WINDOW seconds, for REST seconds; then one caller
+may try, and its success closes it. A vendor that says when to come again opens it until then.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from core import http
+from django.conf import settings
+
+from core import http, redis
+from core.errors import VendorBusy, VendorUnavailable
+from core.throttling import Rate, take_of
+
+FAILURES, WINDOW, REST = 5, 60, 30.0
+# A shorter wait than this is waited for; a longer one belongs in the row of whoever asks.
+SHORT_WAIT = 1.0
+
+# Answers the milliseconds to wait: 0 lets the caller through. After the rest one caller is let through at a time.
+ASK = """
+local until_ms = tonumber(redis.call('HGET', KEYS[1], 'until') or 0)
+if until_ms == 0 then return 0 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now < until_ms then return until_ms - now end
+redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[1])))
+return 0
+"""
+# One more failure; opens for ARGV[3] at the limit, or at once where the rest is said.
+FAIL = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
+local tried = redis.call('HEXISTS', KEYS[1], 'until') == 1
+if failures >= tonumber(ARGV[1]) or ARGV[4] == '1' or tried then
+    local open = math.max(now + tonumber(ARGV[3]), tonumber(redis.call('HGET', KEYS[1], 'until') or 0))
+    redis.call('HSET', KEYS[1], 'until', string.format('%.0f', open), 'reason', ARGV[5])
+end
+redis.call('PEXPIRE', KEYS[1], math.max(tonumber(ARGV[2]), 2 * tonumber(ARGV[3])))
+return failures
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +63,70 @@ class Vendor:
 
     @contextmanager
     def spared(self) -> Iterator[None]:
-        # To be completed: takes one of settings.VENDOR_BUDGETS[name], looks at the breaker, tells it how it went.
-        yield
+        self._ask()
+        self._take()
+        try:
+            yield
+        except VendorUnavailable as problem:
+            said = problem.retry_after if isinstance(problem, VendorBusy) else None
+            self._fail(said or REST, at_once=said is not None, reason=problem.code)
+            raise
+        self.close()
+
+    def open(self, seconds: float, reason: str) -> None:
+        """Leave the vendor alone for so long: its key is refused, or its credit is gone."""
+        self._fail(seconds, at_once=True, reason=reason)
+
+    def close(self) -> None:
+        _redis(lambda connection: connection.delete(self._key))
+
+    @property
+    def _key(self) -> str:
+        return f"breaker:{self.name}"
+
+    def _ask(self) -> None:
+        wait = _redis(lambda connection: connection.eval(ASK, 1, self._key, int(REST * 1000)))
+        if wait:
+            raise VendorBusy(retry_after=int(wait) / 1000, details={"breaker": "open"})
+
+    def _take(self) -> None:
+        while not (rate := _budget(self.name)).allowed:
+            if rate.wait_seconds > SHORT_WAIT:
+                raise VendorBusy(retry_after=rate.wait_seconds, details={"budget": "used up"})
+            time.sleep(0.05)
+
+    def _fail(self, rest: float, *, at_once: bool, reason: str) -> None:
+        arguments = (FAILURES, WINDOW * 1000, int(rest * 1000), int(at_once), reason)
+        _redis(lambda connection: connection.eval(FAIL, 1, self._key, *arguments))
+
+
+def states() -> dict[str, dict[str, Any]]:
+    """Each vendor's breaker: closed, open or half-open (its rest is over and nobody has tried yet)."""
+    return {name: _state(name) for name in settings.VENDOR_BUDGETS}
+
+
+def _state(name: str) -> dict[str, Any]:
+    held: Any = redis.ask(lambda connection: connection.hgetall(f"breaker:{name}"))
+    left = int(held.get("until", 0)) / 1000 - time.time()
+    state = "closed" if "until" not in held else ("open" if left > 0 else "half-open")
+    return {
+        "state": state,
+        "failures": int(held.get("failures", 0)),
+        "seconds_left": max(0.0, round(left, 1)) if state == "open" else 0.0,
+        "reason": held.get("reason", ""),
+    }
+
+
+def _budget(name: str) -> Rate:
+    limit, seconds = settings.VENDOR_BUDGETS[name]
+    try:
+        return take_of(f"vendor:{name}", limit=limit, seconds=seconds)
+    except redis.RedisAway as away:
+        raise VendorUnavailable(retry_after=redis.REST_SECONDS) from away
+
+
+def _redis(question: Any) -> Any:
+    try:
+        return redis.ask(question)
+    except redis.RedisAway as away:
+        raise VendorUnavailable(retry_after=redis.REST_SECONDS) from away

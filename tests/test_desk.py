@@ -18,6 +18,7 @@ from analytics.models import APIAccessLog, AuthenticationLog, ExternalAPICallLog
 from config.desk import thread
 from config.desk.look import NAVIGATION
 from config.desk.start import PARTS
+from core import vendors
 from logs.models import AppLog
 
 pytestmark = pytest.mark.django_db
@@ -216,3 +217,23 @@ def test_the_slowest_routes_are_not_those_of_staff(desk):
 def test_a_thread_marks_what_needs_a_look(desk, level, bad):
     AppLog.objects.create(level=level, category="API", logger="x", message="x", request_id=ID)
     assert [entry.bad for entry in show(desk).context_data["entries"]] == [bad]
+
+
+def test_the_page_of_vendors_tells_calls_failures_cost_and_breakers(desk, clerk):
+    for outcome in ("ok", "ok", "vendor_timeout"):
+        ExternalAPICallLog.objects.create(
+            vendor="twitterapi", operation="tweets", outcome=outcome, duration_ms=100, units={"credits": 1_000_000}
+        )
+    vendors.Vendor("brightdata").open(60, "vendor_refused")
+    page = desk.get(reverse("admin:vendors"))
+    rows = {row["vendor"]: row for row in page.context_data["rows"]}
+    told = rows["twitterapi"]
+    assert (told["calls"], told["errors"], told["worst"], told["mean_ms"]) == (3, 1, "vendor_timeout", 100)
+    assert (told["breaker"], rows["brightdata"]["breaker"], rows["youtube_api"]["calls"]) == ("closed", "open", 0)
+    assert "(vendor_refused)" in page.content.decode()
+    assert as_(clerk).get(reverse("admin:vendors")).status_code == 403
+
+
+def test_the_page_of_vendors_opens_without_redis(desk, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert "Redis does not answer" in desk.get(reverse("admin:vendors")).content.decode()

@@ -18,7 +18,9 @@ CANARY = "canary-7f3a"
 OPEN = {
     "api/schema/", "api/docs/", "api/accounts/signup/", "api/accounts/login/", "api/accounts/token/refresh/",
     "api/accounts/reset-password/", "api/accounts/reset-password/confirm/", "api/accounts/verify-email/",
-    "api/accounts/plans/", "api/accounts/webhook/clerk/",
+    "api/accounts/plans/", "api/accounts/webhook/clerk/", "api/social/platforms/",
+    # Closed to whoever does not know the secret in its address.
+    "api/social/webhook/brightdata/<str:token>/",
 }  # fmt: skip
 
 

@@ -77,6 +77,12 @@ NAVIGATION: list[dict[str, Any]] = [
         "title": "Machine room",
         "separator": True,
         "items": [
+            {
+                "title": "Vendors",
+                "icon": "lan",
+                "link": reverse_lazy("admin:vendors"),
+                "permission": _may("analytics.view_externalapicalllog"),
+            },
             _list("Task results", "task_alt", "django_celery_results.taskresult"),
             _list("Schedule", "schedule", "django_celery_beat.periodictask"),
             _list("Mails", "outgoing_mail", "accounts.outgoingmail"),

@@ -1,1 +1,51 @@
-"""Where media live: on disk with signed links, or in Supabase Storage."""
+"""Where media live, under Django's own storage setting: on disk with signed links, or in Supabase Storage.
+
+Bytes are kept once, under their hash:
+
+    file = keep(path, sha256=..., media_type="image/jpeg", extension="jpg")
+    link(file)  ->  an address that works for a while
+"""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.models.functions import Now
+
+from core.errors import Unavailable
+from social.models import StoredFile
+
+KEEP = """
+INSERT INTO social_storedfile AS file (sha256, name, media_type, size, uploaded_at, touched_at, leaving)
+VALUES (%(sha256)s, %(name)s, %(media_type)s, %(size)s, NULL, now(), false)
+ON CONFLICT (sha256) DO UPDATE SET touched_at = now()
+"""
+
+
+def keep(path: Path, *, sha256: str, media_type: str, extension: str) -> StoredFile:
+    """The row of these bytes, which are in the storage by then."""
+    name = f"{sha256[:2]}/{sha256[2:4]}/{sha256}.{extension}"
+    row: dict[str, Any] = {"sha256": sha256, "name": name, "media_type": media_type, "size": path.stat().st_size}
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, row)
+    file = StoredFile.objects.get(pk=sha256)
+    if file.leaving:
+        # The sweep is taking these very bytes away: what is written now, it might take too.
+        raise Unavailable(retry_after=5)
+    if file.uploaded_at is None:
+        _upload(file, path)
+    return file
+
+
+def link(file: StoredFile) -> str:
+    return default_storage.url(file.name)
+
+
+def _upload(file: StoredFile, path: Path) -> None:
+    # Two of us may do it at once: the name follows from the bytes, so they write the same.
+    with path.open("rb") as content:
+        default_storage.save(file.name, File(content))
+    StoredFile.objects.filter(pk=file.pk).update(uploaded_at=Now())
+    file.refresh_from_db()

@@ -1,0 +1,158 @@
+"""Reads a picture or a video and writes it anew, in the jail: neither metadata nor anything hidden in it survives.
+
+Nothing of Django is imported here: this is a process of its own, and has none of our settings or keys.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import av.logging
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core import jail
+
+MOST_PIXELS = 40_000_000
+LONGEST_SIDE, LONGEST_SIDE_OF_FRAME = 2160, 1280
+MOST_STREAMS = 16
+QUALITY = 88
+# Which codecs each of our containers takes as they are.
+CONTAINERS = {
+    "mp4": ({"h264", "hevc", "av1", "mpeg4"}, {"aac", "mp3", "ac3"}),
+    "webm": ({"vp8", "vp9", "av1"}, {"opus", "vorbis"}),
+}
+UNREADABLE = (
+    av.error.FFmpegError,
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    ValueError,
+    SyntaxError,
+)
+
+
+def decode(job: dict[str, Any]) -> dict[str, Any]:
+    act = _picture if job["kind"] == "image" else _video
+    try:
+        found = act(job)
+    except MemoryError:
+        raise jail.Refusal("media_too_large") from None
+    except UNREADABLE as problem:
+        raise jail.Refusal("media_unreadable", problem=type(problem).__name__) from None
+    return found | {"peak_mb": _peak_mb()}
+
+
+def _peak_mb() -> int:
+    """The most memory this process has held; what `getrusage` says counts the process that started us too."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s*([0-9]+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) // 1024 if found else 0
+
+
+def _picture(job: dict[str, Any]) -> dict[str, Any]:
+    # Our own bound is looked at before anything is decoded; Pillow's would warn first.
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(job["path"], formats=[job["decoder"]]) as picture:
+        if picture.width * picture.height > MOST_PIXELS:
+            raise jail.Refusal("media_too_large", pixels=picture.width * picture.height)
+        picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+        picture.load()
+        upright = ImageOps.exif_transpose(picture)
+        return _write_picture(upright, Path(job["folder"]) / "picture", LONGEST_SIDE)
+
+
+def _write_picture(picture: Image.Image, path: Path, longest: int) -> dict[str, Any]:
+    see_through = "A" in picture.getbands() or "transparency" in picture.info
+    picture = picture.convert("RGBA" if see_through else "RGB")
+    picture.thumbnail((longest, longest))
+    # Into an empty one: whatever else the picture carried stays behind.
+    plain = Image.new(picture.mode, picture.size)
+    plain.paste(picture)
+    form, extension = ("PNG", "png") if see_through else ("JPEG", "jpg")
+    path = path.with_suffix(f".{extension}")
+    plain.save(path, form, **({} if see_through else {"quality": QUALITY}))
+    return {"path": str(path), "extension": extension, "width": plain.width, "height": plain.height}
+
+
+def _video(job: dict[str, Any]) -> dict[str, Any]:
+    av.logging.set_level(av.logging.PANIC)
+    # The format is named, so that no playlist is followed, and no protocol but the file's own is spoken.
+    options = {"protocol_whitelist": "file", "enable_drefs": "0", "use_absolute_path": "0"}
+    form = "mov" if job["decoder"] == "mp4" else "matroska"
+    with av.open(job["path"], format=form, options=options, container_options=options) as container:
+        if len(container.streams) > MOST_STREAMS or not container.streams.video:
+            raise jail.Refusal("media_unreadable", streams=len(container.streams))
+        seconds = _seconds_of(container)
+        if seconds > job["most_seconds"]:
+            raise jail.Refusal("media_too_large", seconds=round(seconds))
+        shown = container.streams.video[0]
+        size = {"width": shown.codec_context.width, "height": shown.codec_context.height}
+        if size["width"] * size["height"] > MOST_PIXELS:
+            raise jail.Refusal("media_too_large", **size)
+        shown.codec_context.thread_count = 1
+        frames = _frames(container, job, seconds)
+        copy = _copy(container, Path(job["folder"]), job["most_seconds"])
+    return {**copy, **size, "seconds": round(seconds, 3), "frames": frames}
+
+
+def _seconds_of(container: Any) -> float:
+    if container.duration:
+        return float(container.duration) / av.time_base
+    shown = container.streams.video[0]
+    return float(shown.duration * shown.time_base) if shown.duration else 0.0
+
+
+def moments(seconds: float, count: int) -> list[float]:
+    """The first seconds one by one, for that is where people stay or go; the rest evenly."""
+    first = [float(n) for n in range(4) if n == 0 or n < seconds][:count]
+    left = count - len(first)
+    step = (seconds - 3.0) / (left + 1)
+    return first + [3.0 + step * n for n in range(1, left + 1)] if seconds > 4 else first
+
+
+def _frames(container: Any, job: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
+    frames = []
+    shown = container.streams.video[0]
+    for moment in moments(seconds, job["frames"]):
+        container.seek(int(moment / shown.time_base), stream=shown)
+        frame = next(
+            (frame for frame in container.decode(shown) if frame.time is None or frame.time >= moment - 0.05), None
+        )
+        if frame is not None:
+            at = round(moment * 1000)
+            path = Path(job["folder"]) / f"frame-{at}"
+            frames.append({"milliseconds": at, **_write_picture(frame.to_image(), path, LONGEST_SIDE_OF_FRAME)})
+    return frames
+
+
+def _copy(container: Any, folder: Path, most_seconds: float) -> dict[str, Any]:
+    """The first picture and the first sound, packet by packet, into a container of ours."""
+    shown = container.streams.video[0]
+    heard = container.streams.audio[0] if container.streams.audio else None
+    for extension, (shows, sounds) in CONTAINERS.items():
+        if shown.codec_context.name.removeprefix("lib") in shows or shown.codec.canonical_name in shows:
+            streams = [shown] + ([heard] if heard and heard.codec.canonical_name in sounds else [])
+            path = folder / f"video.{extension}"
+            _write_streams(container, streams, path, most_seconds)
+            return {"path": str(path), "extension": extension}
+    raise jail.Refusal("media_unreadable", codec=shown.codec.canonical_name)
+
+
+def _write_streams(container: Any, streams: list[Any], path: Path, most_seconds: float) -> None:
+    container.seek(0)
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as copy:
+        copies = {stream.index: copy.add_stream_from_template(stream) for stream in streams}
+        for packet in container.demux(streams):
+            # The last one of a stream is empty and says only that it is the last.
+            if packet.dts is None:
+                continue
+            if float(packet.dts * packet.time_base) > most_seconds:
+                raise jail.Refusal("media_too_large")
+            packet.stream = copies[packet.stream.index]
+            copy.mux(packet)
+
+
+if __name__ == "__main__":
+    jail.serve(decode)

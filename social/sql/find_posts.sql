@@ -1,0 +1,4 @@
+-- The ids of posts, those too that were there already and newer.
+SELECT post.platform_id, post.platform_post_id, post.id
+FROM unnest(%(platform)s::text[], %(key)s::text[]) AS told (platform, key)
+JOIN social_post post ON post.platform_id = told.platform AND post.platform_post_id = told.key
