@@ -1,6 +1,6 @@
 """Work that may crash, hang or be led astray, in a process of its own: bounded in time, memory, files and reach.
 
-    found = jail.run("social.media.decode", {"path": str(path)}, seconds=60, memory_mb=1500)
+    found = jail.run("social.jailed.decode", {"path": str(path)}, seconds=60, memory_mb=1500)
 
 and the module, which imports nothing of Django, ends with
 

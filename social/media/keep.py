@@ -85,7 +85,9 @@ def _decode(path: Path, sniffed: Sniffed, folder: str) -> dict[str, Any]:
     # What is written is a copy of what was read, with a container of ours around it.
     room = 64 + path.stat().st_size // 2**20 * 2
     try:
-        found: dict[str, Any] = jail.run("social.media.decode", job, seconds=seconds, memory_mb=MEMORY_MB, file_mb=room)
+        found: dict[str, Any] = jail.run(
+            "social.jailed.decode", job, seconds=seconds, memory_mb=MEMORY_MB, file_mb=room
+        )
     except jail.Refusal as refusal:
         raise REFUSALS.get(refusal.code, MediaRefused)(details=refusal.details) from None
     except jail.JailBroken as broken:

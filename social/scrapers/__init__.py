@@ -8,11 +8,13 @@ from social.scrapers.brightdata import BrightData
 from social.scrapers.contract import Kind, Scraper
 from social.scrapers.twitterapi import TwitterApi
 from social.scrapers.youtube_api import YouTubeApi
+from social.scrapers.ytdlp import YtDlp
 
 SCRAPERS: dict[str, type[Scraper]] = {
     "brightdata": BrightData,
     "twitterapi": TwitterApi,
     "youtube_api": YouTubeApi,
+    "ytdlp": YtDlp,
 }
 
 

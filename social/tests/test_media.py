@@ -16,7 +16,7 @@ from core import jail
 from sandbox.control import Reply, Route, Sandbox
 from social import platforms
 from social.facts import Media, ScrapedPost
-from social.media.decode import moments
+from social.jailed.decode import moments
 from social.media.keep import keep_media
 from social.media.sniff import sniff
 from social.models import PostMedia, StoredFile
@@ -234,7 +234,7 @@ def test_decoding_stays_small(tmp_path):
     large.write_bytes(picture(size=(6000, 5000), quality=60))
     job = {"folder": str(tmp_path), "most_seconds": 60, "frames": 12}
     found = jail.run(
-        "social.media.decode",
+        "social.jailed.decode",
         {"kind": "image", "decoder": "JPEG", "path": str(large), **job},
         seconds=30,
         memory_mb=2000,
