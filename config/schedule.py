@@ -6,7 +6,7 @@ from celery.schedules import crontab
 
 QUEUES = ("default", "io", "cpu", "chat")
 # Tasks that are not for the default queue.
-ROUTES = {name: {"queue": "io"} for name in ("social.sweep", "social.collect_again")}
+ROUTES = {name: {"queue": "io"} for name in ("social.sweep", "social.sweep_media", "social.collect_again")}
 SCHEDULE: dict[str, dict[str, Any]] = {
     **{
         f"heartbeat-{queue}": {"task": "config.heartbeat", "schedule": 10.0, "options": {"queue": queue, "expires": 10}}
@@ -15,6 +15,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "send-waiting-mail": {"task": "accounts.send_waiting_mail", "schedule": 30.0, "options": {"expires": 30}},
     "finish-erasures": {"task": "accounts.finish_erasures", "schedule": 300.0, "options": {"expires": 300}},
     "sweep-collections": {"task": "social.sweep", "schedule": 10.0, "options": {"queue": "io", "expires": 10}},
+    "sweep-media": {"task": "social.sweep_media", "schedule": crontab(hour=4, minute=10)},
     "tidy-posts": {"task": "social.tidy", "schedule": crontab(hour=3, minute=30)},
     "keep-partitions": {"task": "logs.keep_partitions", "schedule": crontab(hour=3, minute=40)},
     "tidy-analytics": {"task": "analytics.tidy", "schedule": crontab(hour=3, minute=50)},

@@ -24,7 +24,9 @@ YOUTUBE_API_KEY = env.str("YOUTUBE_API_KEY", default="")
 YOUTUBE_API_URL = env.str("YOUTUBE_API_URL", default="https://www.googleapis.com/youtube/v3").rstrip("/")
 YTDLP_PROXY = env.str("YTDLP_PROXY", default="")
 
-SAMPLES = ["samples"] if uses_embedded_servers() else []
+# Posts written for this project: for a bare machine, never among those of real people.
+SAMPLE_POSTS = uses_embedded_servers()
+SAMPLES = ["samples"] if SAMPLE_POSTS else []
 # Who is asked, in this order, until one knows; whoever has no key is passed over.
 SCRAPERS: dict[str, list[str]] = {
     "instagram": env.list("SCRAPERS_INSTAGRAM", default=[*SAMPLES, "brightdata", "ytdlp"]),

@@ -11,6 +11,7 @@ from social import errands, platforms
 from social.collecting import drive
 from social.models import Errand, Post, Wanted
 from social.scrapers.contract import Kind
+from social.sweep import sweep_media
 
 KINDS: tuple[Kind, ...] = ("post", "recent", "comments")
 # What ended is kept for whoever looks into it, and then goes.
@@ -35,6 +36,11 @@ def collect_again(post_id: str) -> None:
     for kind in ("post", "comments"):
         errands.want(kind, post.platform_id, [post.platform_post_id], newer_than=timezone.now())
         drive(kind, post.platform_id, [post.platform_post_id])
+
+
+@shared_task(name="social.sweep_media", ignore_result=False)
+def sweep_stored_media() -> dict[str, int]:
+    return sweep_media()
 
 
 @shared_task(name="social.tidy", ignore_result=False)

@@ -6,11 +6,13 @@ from django.conf import settings
 
 from social.scrapers.brightdata import BrightData
 from social.scrapers.contract import Kind, Scraper
+from social.scrapers.samples import Samples
 from social.scrapers.twitterapi import TwitterApi
 from social.scrapers.youtube_api import YouTubeApi
 from social.scrapers.ytdlp import YtDlp
 
 SCRAPERS: dict[str, type[Scraper]] = {
+    "samples": Samples,
     "brightdata": BrightData,
     "twitterapi": TwitterApi,
     "youtube_api": YouTubeApi,

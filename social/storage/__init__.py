@@ -21,6 +21,7 @@ KEEP = """
 INSERT INTO social_storedfile AS file (sha256, name, media_type, size, uploaded_at, touched_at, leaving)
 VALUES (%(sha256)s, %(name)s, %(media_type)s, %(size)s, NULL, now(), false)
 ON CONFLICT (sha256) DO UPDATE SET touched_at = now()
+RETURNING leaving
 """
 
 
@@ -30,10 +31,12 @@ def keep(path: Path, *, sha256: str, media_type: str, extension: str) -> StoredF
     row: dict[str, Any] = {"sha256": sha256, "name": name, "media_type": media_type, "size": path.stat().st_size}
     with connection.cursor() as cursor:
         cursor.execute(KEEP, row)
-    file = StoredFile.objects.get(pk=sha256)
-    if file.leaving:
+        [leaving] = cursor.fetchone()
+    if leaving:
         # The sweep is taking these very bytes away: what is written now, it might take too.
         raise Unavailable(retry_after=5)
+    # Touched just now, so no sweep takes it for a day.
+    file = StoredFile.objects.get(pk=sha256)
     if file.uploaded_at is None:
         _upload(file, path)
     return file

@@ -61,7 +61,8 @@ def _seconds(parts: tuple[str | None, ...]) -> float:
 
 def _event(event: Any) -> Segment:
     start, long = _milliseconds(event.get("tStartMs")), _milliseconds(event.get("dDurationMs"))
-    said = "".join(text(piece.get("utf8"), limit=LONGEST_LINE) for piece in items(event.get("segs")))
+    pieces = [piece.get("utf8") for piece in items(event.get("segs"))]
+    said = "".join(piece for piece in pieces if isinstance(piece, str))
     return Segment(start=start, end=start + long, text=said)
 
 
@@ -74,7 +75,7 @@ def _tidied(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """In order, within bounds, without what the line before has said already."""
     kept: list[Segment] = []
     for segment in sorted(islice(segments, MOST_SEGMENTS), key=lambda each: each.start):
-        said = _new_words(kept[-1].text if kept else "", SPACE.sub(" ", segment.text).strip()[:LONGEST_LINE])
+        said = _new_words(kept[-1].text if kept else "", text(SPACE.sub(" ", segment.text), limit=LONGEST_LINE))
         if said and segment.start <= LONGEST_TIME:
             if kept and kept[-1].end > segment.start:
                 kept[-1] = _ending_at(kept[-1], segment.start)

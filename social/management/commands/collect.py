@@ -12,14 +12,17 @@ from core.errors import Problem
 from social.collecting import Collected, Progress, collect, collect_comments, collect_recent
 from social.errors import AddressInvalid
 from social.facts import AuthorAddress, PostAddress
+from social.media.keep import keep_media
 from social.models import Post
 from social.platforms import redirects
+from social.transcribers import NoWords
+from social.transcribing import transcribe
 
 
 class Command(BaseCommand):
     """`manage.py collect ADDRESS`."""
 
-    help = "Collect a post, its author's latest posts and its comments, and say what came of it."
+    help = "Collect a post, its author's latest posts, comments, media and words, and say what came of each."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("address", help="The address of a post on Instagram, X or YouTube.")
@@ -41,6 +44,8 @@ class Command(BaseCommand):
         if post.author or post.author_id:
             self._step("recent", lambda: collect_recent(author))
         self._step("comments", lambda: collect_comments(address))
+        self._media(post)
+        self._words(post)
         self._say("stored as", str(post.pk))
 
     def _address(self, text: str) -> PostAddress:
@@ -70,6 +75,23 @@ class Command(BaseCommand):
         while (progress := ask()).state == "waiting" and time.monotonic() < self.deadline:
             self._pause(progress.retry_in)
         self._say(name, progress.failed.code if progress.failed else progress.state)
+
+    def _media(self, post: Post) -> None:
+        kept = keep_media(post.pk)
+        failed = ", ".join(f"{count} {code}" for code, count in kept.failed.items())
+        self._say("media", f"{kept.stored} kept" + (f"; not kept: {failed}" if failed else ""))
+
+    def _words(self, post: Post) -> None:
+        try:
+            found = transcribe(post.pk)
+        except Problem as problem:
+            self._say("words", problem.code)
+            return
+        if isinstance(found, NoWords):
+            self._say("words", f"{found.state}. {found.advice}".rstrip())
+        else:
+            post.refresh_from_db(fields=["transcript", "transcript_source"])
+            self._say("words", f"{len(post.transcript.split())} from {post.transcript_source}")
 
     def _pause(self, seconds: float) -> None:
         time.sleep(min(seconds, 5.0))

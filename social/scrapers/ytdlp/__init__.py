@@ -1,6 +1,5 @@
 """yt-dlp: YouTube without a key, and what is public of videos on X and Instagram. Each run is a process of its own."""
 
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from core import calls, jail
+from core.addresses import resolve_name
 from core.calls import VendorCall
 from core.errors import Problem, VendorUnavailable
 from core.vendors import Vendor
@@ -90,8 +90,8 @@ def _addresses(proxy: str) -> list[str]:
     """Where the proxy is: it may stand in a private network, as nothing else may."""
     parts = urlsplit(proxy)
     with suppress(OSError, ValueError):
-        found = socket.getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM) if parts.hostname else []
-        return [f"{host}:{port}" for host, port in ((str(each[4][0]), each[4][1]) for each in found)]
+        port = parts.port or 80
+        return [f"{address}:{port}" for address in resolve_name(parts.hostname, port)] if parts.hostname else []
     return []
 
 
