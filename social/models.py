@@ -96,7 +96,7 @@ class StoredFile(models.Model):
     uploaded_at = models.DateTimeField(null=True, blank=True, help_text="Empty while the bytes are on their way.")
     # When somebody last wanted these bytes kept: what the sweep looks at before it takes what nobody refers to.
     touched_at = models.DateTimeField()
-    leaving = models.BooleanField(default=False, help_text="The sweep is taking it away.")
+    leaving_since = models.DateTimeField(null=True, blank=True, help_text="A sweep is taking it away.")
 
     def __str__(self) -> str:
         return self.name

@@ -1,7 +1,8 @@
 """What goes at night: media past their time, bytes that nobody shows any more, and files that nobody knows of.
 
 A row is marked as leaving before its bytes are taken, and goes after them: whoever keeps the same bytes at that moment
-is told to come again, and what a crash leaves half done the next sweep finishes. Any number may sweep at once.
+is told to come again, and what a crash leaves half done a later sweep finishes. Any number may sweep at once, each
+what it marked itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,9 @@ from social.models import PostMedia, StoredFile
 AT_ONCE = 500
 # Bytes are written before anybody refers to them.
 YOUNG = timedelta(days=1)
+# A sweep that has not finished what it marked by then is dead. Until then what it marked is its own: two that took the
+# same bytes away could take those of somebody who has kept them anew in between.
+GIVEN_UP = timedelta(minutes=30)
 T = TypeVar("T")
 
 
@@ -44,7 +48,7 @@ def _take_unused() -> int:
     while batch := _mark_leaving():
         for name in batch:
             storages["default"].delete(name)
-        taken += StoredFile.objects.filter(name__in=batch, leaving=True).delete()[0]
+        taken += StoredFile.objects.filter(name__in=batch).delete()[0]
     return taken
 
 
@@ -52,9 +56,10 @@ def _take_unused() -> int:
 def _mark_leaving() -> list[str]:
     """Some that nobody shows: locked, so that nobody can begin to show them between the look and the mark."""
     shown = Exists(PostMedia.objects.filter(file=OuterRef("pk")))
-    unused = StoredFile.objects.filter(Q(leaving=True) | (~shown & Q(touched_at__lt=Now() - YOUNG)))
+    left_behind = Q(leaving_since__lt=Now() - GIVEN_UP)
+    unused = StoredFile.objects.filter(left_behind | (~shown & Q(leaving_since=None, touched_at__lt=Now() - YOUNG)))
     rows = list(unused.select_for_update(skip_locked=True, of=("self",))[:AT_ONCE])
-    StoredFile.objects.filter(pk__in=[row.pk for row in rows]).update(leaving=True)
+    StoredFile.objects.filter(pk__in=[row.pk for row in rows]).update(leaving_since=Now())
     return [row.name for row in rows]
 
 

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, help_text="Empty while the bytes are on their way.", null=True),
                 ),
                 ("touched_at", models.DateTimeField()),
-                ("leaving", models.BooleanField(default=False, help_text="The sweep is taking it away.")),
+                ("leaving_since", models.DateTimeField(blank=True, help_text="A sweep is taking it away.", null=True)),
             ],
         ),
         migrations.CreateModel(

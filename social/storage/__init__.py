@@ -18,10 +18,10 @@ from core.errors import Unavailable
 from social.models import StoredFile
 
 KEEP = """
-INSERT INTO social_storedfile AS file (sha256, name, media_type, size, uploaded_at, touched_at, leaving)
-VALUES (%(sha256)s, %(name)s, %(media_type)s, %(size)s, NULL, now(), false)
+INSERT INTO social_storedfile (sha256, name, media_type, size, touched_at)
+VALUES (%(sha256)s, %(name)s, %(media_type)s, %(size)s, now())
 ON CONFLICT (sha256) DO UPDATE SET touched_at = now()
-RETURNING leaving
+RETURNING leaving_since
 """
 
 
@@ -31,8 +31,8 @@ def keep(path: Path, *, sha256: str, media_type: str, extension: str) -> StoredF
     row: dict[str, Any] = {"sha256": sha256, "name": name, "media_type": media_type, "size": path.stat().st_size}
     with connection.cursor() as cursor:
         cursor.execute(KEEP, row)
-        [leaving] = cursor.fetchone()
-    if leaving:
+        [leaving_since] = cursor.fetchone()
+    if leaving_since:
         # The sweep is taking these very bytes away: what is written now, it might take too.
         raise Unavailable(retry_after=5)
     # Touched just now, so no sweep takes it for a day.

@@ -9,6 +9,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.test import Client
+from django.utils import timezone
 
 from core.errors import Unavailable
 from social import storage
@@ -119,7 +120,7 @@ def test_bytes_that_are_leaving_are_not_kept_at_that_moment(disk, tmp_path):
     path = tmp_path / "video"
     path.write_bytes(BYTES)
     storage.keep(path, sha256=SHA, media_type="video/mp4", extension="mp4")
-    StoredFile.objects.update(leaving=True)
+    StoredFile.objects.update(leaving_since=timezone.now())
     with pytest.raises(Unavailable):
         storage.keep(path, sha256=SHA, media_type="video/mp4", extension="mp4")
 

@@ -71,7 +71,7 @@ def test_media_of_a_post_that_was_seen_long_ago_go(disk, post, tmp_path, setting
 
 def test_what_a_crash_left_half_done_is_finished(disk, tmp_path):
     file = keep(tmp_path)
-    StoredFile.objects.update(leaving=True)
+    StoredFile.objects.update(leaving_since=timezone.now() - LONG_AGO)
     storages["default"].delete(file.name)
     assert sweep_media()["unused"] == 1
     assert keep(tmp_path).uploaded_at

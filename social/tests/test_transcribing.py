@@ -32,8 +32,10 @@ welcome to the zoo
 00:00:04.000 --> 00:00:05.000
 welcome to the zoo
 """
-JSON3 = b"""{"events": [{"tStartMs": 0, "dDurationMs": 9}, {"tStartMs": 1000, "dDurationMs": 3000,
-"segs": [{"utf8": "the first"}, {"utf8": " line"}]}, {"tStartMs": 2000, "dDurationMs": 2000, "segs": [{"utf8": "first line goes on"}]}, 7, null]}"""
+JSON3 = b"""{"events": [
+{"tStartMs": 0, "dDurationMs": 9},
+{"tStartMs": 1000, "dDurationMs": 3000, "segs": [{"utf8": "the first"}, {"utf8": " line"}]},
+{"tStartMs": 2000, "dDurationMs": 2000, "segs": [{"utf8": "first line goes on"}]}, 7, null]}"""
 
 
 def told(segments):
