@@ -23,6 +23,7 @@ class StandIn:
 STAND_INS = {
     "brightdata": StandIn("BRIGHTDATA_URL", "BRIGHTDATA_API_KEY"),
     "twitterapi": StandIn("TWITTERAPI_URL", "TWITTERAPI_KEY"),
+    "supabase": StandIn("SUPABASE_URL", "SUPABASE_SECRET_KEY"),
     "youtube_api": StandIn("YOUTUBE_API_URL", "YOUTUBE_API_KEY", "/youtube/v3"),
 }
 

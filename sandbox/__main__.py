@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from sandbox.brightdata import BrightDataSandbox
 from sandbox.control import Sandbox
+from sandbox.supabase import SupabaseSandbox
 from sandbox.twitterapi import TwitterApiSandbox
 from sandbox.youtube_api import YouTubeApiSandbox
 
@@ -14,6 +15,7 @@ from sandbox.youtube_api import YouTubeApiSandbox
 SANDBOXES: dict[str, Callable[[int], Sandbox]] = {
     "brightdata": lambda port: BrightDataSandbox(port=port),
     "twitterapi": lambda port: TwitterApiSandbox(port=port, invents=True),
+    "supabase": lambda port: SupabaseSandbox(port=port),
     "youtube_api": lambda port: YouTubeApiSandbox(port=port, invents=True),
 }
 ENDINGS = {signal.SIGINT, signal.SIGTERM}
