@@ -4,9 +4,15 @@
 
     with on_behalf_of(user_id=user.pk, analysis_id=analysis.pk):
         announce(VendorCall(vendor="gemini", operation="explain", model=model, units={"input_tokens": 1200}, ...))
+
+Whoever must account for the calls of some work hears them himself; what each cost says whoever keeps the prices:
+
+    with heard() as calls:
+        ...
+    cost = cost_of(calls)
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
@@ -66,6 +72,19 @@ class VendorCall:
 
 
 Listener = Callable[[VendorCall], None]
+Pricer = Callable[[Sequence[VendorCall]], int | None]
+_heard: ContextVar[list[VendorCall] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def heard() -> Iterator[list[VendorCall]]:
+    """The calls that are finished within, in this thread."""
+    calls: list[VendorCall] = []
+    token = _heard.set(calls)
+    try:
+        yield calls
+    finally:
+        _heard.reset(token)
 
 
 class Audience:
@@ -79,6 +98,8 @@ class Audience:
 
     def announce(self, call: VendorCall) -> None:
         log.info("vendor_call", **asdict(call))
+        if (calls := _heard.get()) is not None:
+            calls.append(call)
         for listener in self._listeners:
             try:
                 listener(call)
@@ -86,6 +107,23 @@ class Audience:
                 log.exception("vendor_call_listener_failed", listener=repr(listener))
 
 
+class Prices:
+    """Who knows what calls cost: the app that keeps the prices joins when it starts."""
+
+    def __init__(self) -> None:
+        self._pricer: Pricer = lambda calls: None
+
+    def price_with(self, pricer: Pricer) -> None:
+        self._pricer = pricer
+
+    def cost_of(self, calls: Sequence[VendorCall]) -> int | None:
+        """In micro-dollars; None where the price of any is not known. What used nothing cost nothing."""
+        return self._pricer(calls) if any(call.units for call in calls) else 0
+
+
+_prices = Prices()
+price_with = _prices.price_with
+cost_of = _prices.cost_of
 _everybody = Audience()
 on_call = _everybody.on_call
 announce = _everybody.announce
