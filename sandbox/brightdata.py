@@ -236,7 +236,9 @@ class BrightDataSandbox(Sandbox):
             return [{IDS[kind]: "", "warning": "no posts found, please check pinned posts detection"}]
         known = [row for row in RECORDS[kind] if handle in {row.get("user_posted"), row.get("youtuber")}]
         named = {name: handle for name in ("user_posted", "youtuber") if name in RECORDS[kind][0]}
-        invented = [_like(kind, f"{77_000_000_000 + n}") | named for n in range(self.knobs.per_profile)]
+        # Ids that each platform could have given: one of YouTube has eleven characters, and not every last one.
+        ids = [f"{7_700_000_000 + n}{'0' if kind == 'youtube_videos' else ''}" for n in range(self.knobs.per_profile)]
+        invented = [_like(kind, each) | named for each in ids]
         return (copy.deepcopy(known) or invented)[
             : given.get("num_of_posts") or int(query.get("limit_per_input") or 100)
         ]

@@ -131,7 +131,7 @@ def test_a_video_of_youtube_with_its_transcript():
     assert (captions.language, captions.automatic, captions.form, captions.spoken) == ("en", False, "vtt", True)
     assert captions.text.startswith("WEBVTT\n\n00:00:00.060 --> 00:00:02.632\nStand under this bridge")
     assert captions.text.endswith("00:00:07.741\nIt is the wind, playing the cables.\n")
-    assert read("youtube_videos", url="https://www.youtube.com/shorts/SbxVideo001").format == "short"
+    assert read("youtube_videos", url="https://www.youtube.com/shorts/SbxVideo004").format == "short"
     swapped = read("youtube_videos", youtuber="Span & String", handle_name="@SpanAndString")
     assert (swapped.author.handle, swapped.author.name) == ("SpanAndString", "Span & String")
     assert read("youtube_videos", youtuber=None, handle_name=None).author.handle == "SpanAndString"

@@ -8,6 +8,7 @@ is welcome, not needed: where it fails, or is not done by then, the posts come h
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import quote
@@ -177,14 +178,31 @@ def _no_posts(author: AuthorAddress, found: Sequence[Row]) -> Lost:
 
 
 def _listed(author: AuthorAddress, found: Sequence[Row]) -> list[ScrapedPost]:
-    reader, posts, profile = READERS[author.platform], dict[str, ScrapedPost](), _profile(author)
+    posts: dict[str, ScrapedPost] = {}
     for row in found:
-        asked = text(entry(row.get("input")).get("url") or profile, limit=500)
-        if not rows.is_good(row) or asked.rstrip("/").lower() != profile.rstrip("/").lower():
-            continue
-        try:
-            address = platforms.address(author.platform, reader.post_id(row))
-        except AddressInvalid:
-            continue
-        posts.setdefault(address.post_id, replace(reader.post(row, address), listed=True))
+        address = _address_of(row, author)
+        if address and address.post_id not in posts:
+            post = replace(READERS[author.platform].post(row, address), listed=True)
+            if _is_theirs(post, author):
+                posts[address.post_id] = post
     return list(posts.values())
+
+
+def _address_of(row: Row, author: AuthorAddress) -> PostAddress | None:
+    """Which post a row of an author's list is about: none where it was not asked for, or names no post."""
+    profile = _profile(author)
+    asked = text(entry(row.get("input")).get("url") or profile, limit=500)
+    if not rows.is_good(row) or asked.rstrip("/").lower() != profile.rstrip("/").lower():
+        return None
+    named = platforms.address(author.platform, READERS[author.platform].post_id(row))
+    # An id is only what an address could hold: a broken one would be kept as a post of its own for good.
+    with suppress(AddressInvalid):
+        return named if platforms.parse_post_url(named.url).post_id == named.post_id else None
+    return None
+
+
+def _is_theirs(post: ScrapedPost, author: AuthorAddress) -> bool:
+    """Not what they only repeat or appear in, for a baseline is of their own; a row that does not say is believed."""
+    if post.author.author_id and author.author_id:
+        return post.author.author_id == author.author_id
+    return not author.handle or post.author.handle.lower() in {"", author.handle.lower()}
