@@ -18,7 +18,7 @@ ENDINGS: tuple[list[str], ...] = ([], ["embed"], ["embed", "captioned"])
 # base64url of a number of 64 bits: 11 characters begin with A to P, older posts have fewer. A private post's code has
 # 28 characters more.
 CODE = re.compile(r"(?:[A-P][A-Za-z0-9_-]{10}(?:[A-Za-z0-9_-]{28})?|[A-Za-z0-9_-]{2,10})", re.ASCII)
-USER = re.compile(r"[A-Za-z0-9._]{1,30}", re.ASCII)
+USER = re.compile(r"(?!\.+\Z)[A-Za-z0-9._]{1,30}", re.ASCII)  # dots alone lead up and down a path
 NOT_POSTS = {
     "stories": ("story", "This is a story, which is gone after a day: paste the address of a post or reel."),
     "s": ("story", "This is a highlight of stories: paste the address of a post or reel."),

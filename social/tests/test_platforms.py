@@ -82,6 +82,33 @@ def test_a_refusal_says_which_kind_of_page_it_is(url, code):
     assert refused.value.code == code
 
 
+POSTS = [
+    ("www.youtube.com", "watch?v=YE7VzlLtp-4"), ("youtu.be", "YE7VzlLtp-4"), ("x.com", "jack/status/20"),
+    ("twitter.com", "jack/status/20"), ("www.instagram.com", "p/DTGAZJQkg5k/"),
+]  # fmt: skip
+TRICKS = [
+    "https://{host}@evil.com/{path}", "https://me:pw@{host}/{path}", "https://evil.com\\@{host}/{path}",
+    "https://{host}:444/{path}", "https://{host}:0443/{path}", "https://{host}:@evil.com/{path}",
+    "https://{host}./{path}", "https://.{host}/{path}", "https://{host}.evil.com/{path}", "https://evil{host}/{path}",
+    "https://sub.{host}/{path}", "https://xn--{host}/{path}", "https://{host};.evil.com/{path}",
+    "https://{host}%2eevil.com/{path}", "https://{host}%00.evil.com/{path}", "https://{host}%09/{path}",
+    "https:/{host}/{path}", "https:{host}/{path}", "https:///{host}/{path}", "//{host}/{path}", "ftp://{host}/{path}",
+    "view-source:https://{host}/{path}", "https://https://{host}/{path}", "https://{host}//{path}",
+    "https://{host}/./{path}", "https://{host}/../{path}", "https://{host}/%2e%2e/{path}", "https://[{host}]/{path}",
+    "https://{host}\t/{path}", "https://{host}/\r\n{path}", "\x00https://{host}/{path}", "https://{host}/{path}\x7f",
+    "https://{host}\u200b/{path}", "https://{host}\uff0f{path}", "\ufeffhttps://{host}/{path}",
+    "https%3A%2F%2F{host}%2F{path}", "<https://{host}/{path}>", "https://evil.com/{host}/{path}",
+    "https://evil.com/?u=https://{host}/{path}", "https://evil.com#https://{host}/{path}", "http://127.0.0.1/{path}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.parametrize(("host", "path"), POSTS)
+def test_no_trick_with_a_host_or_a_path_passes(trick, host, path):
+    with pytest.raises(AddressInvalid):
+        parse_post_url(trick.format(host=host, path=path))
+
+
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_reader(text):
     with contextlib.suppress(AddressInvalid):

@@ -95,8 +95,24 @@ def test_a_video_is_told_in_our_words():
     assert (post.metrics.views, post.metrics.likes, post.metrics.comments) == (300_000_000, 16_000_000, None)
     assert [medium.url for medium in post.media] == ["https://v.example/18", "https://i.example/large.jpg"]
     told = [(caption.language, caption.automatic, caption.spoken, caption.form) for caption in post.captions]
-    assert told == [("de", False, False, "vtt"), ("en", True, True, "json3")]
+    assert told == [("en", True, True, "json3"), ("de", False, False, "vtt")]
     assert post.details["chapters"] == [{"start": 0.0, "end": 5.0, "title": "Intro"}]
+
+
+def test_what_is_spoken_is_kept_of_too_many_captions():
+    names = [f"{first}{second}" for first in "abc" for second in "abcdefgh"]
+    tracks = {name: [{"ext": "vtt", "url": f"https://c.example/{name}"}] for name in [*names, "en"]}
+    captions = translate.post(jailed.trimmed(INFO | {"subtitles": tracks}), ADDRESS).captions
+    assert [(each.language, each.automatic) for each in captions[:3]] == [("en", False), ("en", True), ("aa", False)]
+
+
+def test_an_author_of_instagram_is_known_by_the_handle_and_one_of_x_too():
+    told = {"uploader_id": "2815873", "uploader": "Porsche AG", "channel": "porsche"}
+    author = translate.post(told, platforms.address("instagram", "DTGAZJQkg5k")).author
+    assert (author.handle, author.author_id, author.name) == ("porsche", "2815873", "Porsche AG")
+    told = {"uploader_id": "jack", "uploader": "Jack", "channel_id": "12"}
+    author = translate.post(told, platforms.address("x", "20")).author
+    assert (author.handle, author.author_id, author.name) == ("jack", "12", "Jack")
 
 
 def test_comments_are_told_in_our_words():
@@ -128,6 +144,16 @@ def test_no_damage_breaks_the_reading(info):
         ("ERROR: [youtube] x: Video unavailable. This video has been removed by the uploader", "not_found", ""),
         ("ERROR: [youtube] x: Video unavailable", "not_found", ""),
         ("ERROR: [youtube] x: Premieres in 3 hours", "failed", "not_yet"),
+        (
+            "ERROR: [youtube] x: Video unavailable. The uploader has not made this video available in your country",
+            "failed",
+            "not_available_here",
+        ),
+        (
+            "ERROR: [youtube] x: Video unavailable. X, who has blocked it in your country on copyright grounds",
+            "failed",
+            "not_available_here",
+        ),
         (
             "ERROR: [youtube] x: The uploader has not made this video available in your country",
             "failed",

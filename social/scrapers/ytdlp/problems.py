@@ -25,7 +25,11 @@ NOT_OFFERED = re.compile(
     r"|unsupported url|no suitable extractor|requested content is not available|rate.limit reached",
     re.IGNORECASE,
 )
-ELSEWHERE = re.compile(r"not (?:made this video )?available in your (?:country|location)|geo.?restrict", re.IGNORECASE)
+ELSEWHERE = re.compile(
+    r"not (?:made this video )?available in your (?:country|location)|blocked it (?:in|from) your country"
+    r"|geo.?restrict",
+    re.IGNORECASE,
+)
 NETWORK = re.compile(
     r"timed? ?out|connection|getaddrinfo|name resolution|temporary failure|HTTP Error 5\d\d"
     r"|unable to download|SSL|proxy",
@@ -42,12 +46,13 @@ def lost(said: str, address: PostAddress | AuthorAddress) -> Lost:
         return Lost(state="failed", address=address, code="not_offered", note=note)
     if PRIVATE.search(said):
         return Lost(state="private", address=address, note=note)
-    if GONE.search(said):
-        return Lost(state="not_found", address=address, note=note)
-    if NOT_YET.search(said):
-        return Lost(state="failed", address=address, code="not_yet", note=note)
+    # Before what is gone: YouTube begins both with "Video unavailable".
     if ELSEWHERE.search(said):
         return Lost(state="failed", address=address, code="not_available_here", note=note)
+    if NOT_YET.search(said):
+        return Lost(state="failed", address=address, code="not_yet", note=note)
+    if GONE.search(said):
+        return Lost(state="not_found", address=address, note=note)
     raise _trouble(said)
 
 

@@ -29,7 +29,7 @@ LIVE = {"is_live", "is_upcoming", "post_live", "was_live"}
 def post(info: Info, address: PostAddress, *, listed: bool = False) -> ScrapedPost:
     return ScrapedPost(
         address=address,
-        author=_author(info),
+        author=_author(info, address.platform),
         title=text(info.get("title"), limit=1000) if address.platform == "youtube" else "",
         text=text(info.get("description"), limit=20_000),
         posted_at=_posted_at(info),
@@ -68,12 +68,15 @@ def comments(info: Info, *, limit: int) -> CommentSample:
     return CommentSample(comments=tuple(each for each in found if each.comment_id)[:limit])
 
 
-def _author(info: Info) -> Author:
-    handle = text(info.get("uploader_id"), limit=100).removeprefix("@")
+def _author(info: Info, platform: str) -> Author:
+    # Of Instagram the channel is the handle and the uploader's id a number; elsewhere that id is the handle.
+    handle, number, name = ("uploader_id", "channel_id", "channel")
+    if platform == "instagram":
+        handle, number, name = ("channel", "uploader_id", "uploader")
     return Author(
-        handle=handle,
-        author_id=text(info.get("channel_id"), limit=100),
-        name=text(info.get("channel") or info.get("uploader"), limit=200),
+        handle=text(info.get(handle), limit=100).removeprefix("@"),
+        author_id=text(info.get(number), limit=100),
+        name=text(info.get(name) or info.get("uploader"), limit=200),
         followers=count(info.get("channel_follower_count")),
         verified=flag(info.get("channel_is_verified")),
     )
@@ -136,7 +139,8 @@ def _captions(info: Info) -> tuple[Captions, ...]:
         *_tracks(info.get("subtitles"), info, automatic=False),
         *_tracks(info.get("automatic_captions"), info, automatic=True),
     ]
-    return tuple(found[:MOST_CAPTIONS])
+    # A film may be subtitled in thirty languages: of too many, what is spoken is kept first.
+    return tuple(sorted(found, key=lambda each: not each.spoken)[:MOST_CAPTIONS])
 
 
 def _tracks(tracks: Any, info: Info, *, automatic: bool) -> list[Captions]:
