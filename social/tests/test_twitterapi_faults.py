@@ -1,6 +1,8 @@
 """TwitterAPI.io on a bad day: each failure has its category and its cost, and harms no other address."""
 
 import json
+import pickle
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -23,7 +25,7 @@ from core.errors import (
 )
 from sandbox.twitterapi import TwitterApiSandbox, media
 from social.facts import AuthorAddress, CommentSample, Found, Lost, PostAddress
-from social.scrapers.twitterapi import TwitterApi, asking
+from social.scrapers.twitterapi import TwitterApi
 from social.tests.damage import damaged
 
 SOMEBODY = AuthorAddress(platform="x", handle="harbourbakes")
@@ -87,11 +89,37 @@ def test_a_call_that_fails_as_a_whole_has_its_category_and_its_cost(fault, probl
     assert {call.vendor for call in heard} == {"twitterapi"}
 
 
-def test_it_gives_up_after_the_deadline(x, monkeypatch):
-    monkeypatch.setattr(asking, "CALL_SECONDS", 0.4)
+def test_it_gives_up_after_the_deadline(x):
     x.fail("tweets", delay=30, times=-1)
+    begun = time.monotonic()
     with pytest.raises(VendorTimeout):
-        TwitterApi().collect([address("5")])
+        TwitterApi(seconds=0.4).collect([address("5")])
+    assert time.monotonic() - begun < 2
+
+
+def test_the_deadline_is_for_all_that_a_call_asks_together(x):
+    root = x.add_tweet()
+    x.add_reply(root, "reader", "Nice")
+    x.fail("replies.v2", status=400, body={"detail": "queryType"}, delay=0.5)
+    x.fail("replies", delay=30)
+    begun = time.monotonic()
+    with pytest.raises(VendorTimeout):
+        TwitterApi(seconds=1.0).comments(address(root), limit=5)
+    assert 0.9 < time.monotonic() - begun < 2
+    with pytest.raises(VendorTimeout):
+        TwitterApi(seconds=0.0).comments(address(root), limit=5)
+    assert x.count("replies.v2") == 1
+
+
+def test_pages_that_are_too_slow_leave_those_that_came(x):
+    x.page_size = 2
+    for _ in range(6):
+        x.add_tweet()
+    x.fail("last_tweets")
+    x.fail("last_tweets", delay=30)
+    posts = TwitterApi(seconds=1.0).recent_posts(SOMEBODY, limit=6)
+    assert isinstance(posts, list)
+    assert len(posts) == 2
 
 
 def test_an_answer_of_300_megabytes_is_not_read_to_its_end(x):
@@ -149,8 +177,10 @@ def test_not_found_is_believed_of_one_address_and_not_of_many(x):
     x.fail("tweets", status=200, body=said, times=2)
     [lost] = TwitterApi().collect([address("5")])
     assert (lost.state, lost.note) == ("not_found", "tweet not found")
-    with pytest.raises(VendorRefused):
+    with pytest.raises(VendorRefused) as refused:
         TwitterApi().collect([address("5"), address("6")])
+    # It may travel between processes.
+    assert pickle.loads(pickle.dumps(refused.value)).details == {"state": "not_found", "said": "tweet not found"}  # noqa: S301
 
 
 def test_duplicate_and_foreign_rows_change_nothing(x):

@@ -1,6 +1,8 @@
 """YouTube's Data API on a bad day: each failure has its category, and harms no other address."""
 
 import json
+import pickle
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,7 +26,7 @@ from core.errors import (
 )
 from sandbox.youtube_api import YouTubeApiSandbox, problem
 from social.facts import AuthorAddress, CommentSample, Found, Lost, PostAddress
-from social.scrapers.youtube_api import YouTubeApi, asking
+from social.scrapers.youtube_api import YouTubeApi
 from social.tests.damage import damaged
 
 VIDEO, OTHER = "aB3_dE-7hJk", "zz000000000"
@@ -86,13 +88,31 @@ def test_a_call_that_fails_as_a_whole_has_its_category(fault, state, youtube):
         YouTubeApi().collect([address(), address(OTHER)])
     assert raised.value.retry_after == (60 if "headers" in fault else None)
     assert [(call.vendor, call.operation, call.units) for call in heard] == [("youtube_api", "videos", {})]
+    assert pickle.loads(pickle.dumps(raised.value)).details == raised.value.details  # noqa: S301
 
 
-def test_it_gives_up_after_the_deadline(youtube, monkeypatch):
-    monkeypatch.setattr(asking, "CALL_SECONDS", 0.4)
+def test_it_gives_up_after_the_deadline(youtube):
     youtube.fail("videos", delay=30, times=-1)
+    begun = time.monotonic()
     with pytest.raises(VendorTimeout):
-        YouTubeApi().collect([address()])
+        YouTubeApi(seconds=0.4).collect([address()])
+    assert time.monotonic() - begun < 2
+
+
+def test_the_deadline_is_for_all_that_a_call_asks_together(youtube):
+    youtube.fail("channels", delay=0.5)
+    youtube.fail("playlistItems", delay=30)
+    begun = time.monotonic()
+    with pytest.raises(VendorTimeout):
+        YouTubeApi(seconds=1.0).recent_posts(AuthorAddress(platform="youtube", handle="slowharbour"), limit=5)
+    assert 0.9 < time.monotonic() - begun < 2
+
+
+def test_a_channel_that_is_too_slow_costs_its_followers_only(youtube):
+    youtube.fail("channels", delay=30)
+    [found] = YouTubeApi(seconds=1.0).collect([address()])
+    assert isinstance(found, Found)
+    assert (found.post.author.followers, found.post.metrics.views is None) == (None, False)
 
 
 def test_an_answer_of_300_megabytes_is_not_read_to_its_end(youtube):

@@ -10,8 +10,10 @@ from social import platforms
 from social.facts import AuthorAddress, CommentSample, Found, Lost, Outcome, PostAddress, ScrapedComment, ScrapedPost
 from social.scrapers.contract import Kind
 from social.scrapers.reading import count, entry, moment, text
-from social.scrapers.twitterapi import asking, tweets
-from social.scrapers.twitterapi.asking import Absent, Row
+from social.scrapers.twitterapi import tweets
+from social.scrapers.twitterapi.asking import Absent, Client, Row
+
+CALL_SECONDS = 40.0  # for all pages of a list, and for the older one where the newer is refused
 
 
 class TwitterApi:
@@ -22,12 +24,15 @@ class TwitterApi:
     gathers: ClassVar[float] = 0
     patience: ClassVar[float] = 60
 
+    def __init__(self, *, seconds: float = CALL_SECONDS) -> None:
+        self._seconds = seconds
+
     def offers(self, platform: str, kind: Kind) -> bool:
         return platform == "x" and bool(settings.TWITTERAPI_KEY)
 
     def collect(self, addresses: Sequence[PostAddress], *, job: str = "") -> list[Outcome]:
         try:
-            rows = asking.tweets([address.post_id for address in addresses])
+            rows = Client(seconds=self._seconds).tweets([address.post_id for address in addresses])
         except Absent as absent:
             # It drops what it does not find: of several it cannot mean all by this.
             if len(addresses) > 1:
@@ -38,7 +43,8 @@ class TwitterApi:
 
     def recent_posts(self, author: AuthorAddress, *, limit: int, job: str = "") -> list[ScrapedPost] | Lost:
         try:
-            rows = [row for row in asking.latest(author, limit=limit) if tweets.is_by(row, author)]
+            latest = Client(seconds=self._seconds).latest(author, limit=limit)
+            rows = [row for row in latest if tweets.is_by(row, author)]
         except Absent as absent:
             return Lost(state=absent.state, address=author, note=absent.said)
         posts = [_listed(row) for row in rows if not tweets.unavailable(row)]
@@ -49,7 +55,7 @@ class TwitterApi:
 
     def comments(self, post: PostAddress, *, limit: int, job: str = "") -> CommentSample | Lost:
         try:
-            rows = _replies(post, limit=limit)
+            rows = _replies(Client(seconds=self._seconds), post, limit=limit)
         except Absent as absent:
             return Lost(state=absent.state, address=post, note=absent.said)
         return _sample(post, rows, limit=limit)
@@ -75,16 +81,16 @@ def _listed(row: Row) -> ScrapedPost:
     return tweets.post(row, platforms.address("x", tweets.id_of(row)), listed=True)
 
 
-def _replies(post: PostAddress, *, limit: int) -> list[Row]:
+def _replies(client: Client, post: PostAddress, *, limit: int) -> list[Row]:
     try:
-        return list(asking.replies(post.post_id, ranked=True, limit=limit))
+        return list(client.replies(post.post_id, ranked=True, limit=limit))
     except Absent:
         raise
     except VendorRefused as refused:
         # The older list is in the order of time, and knows nothing that a key or a full purse would not.
         if refused.details.get("status") not in {200, 400, 404}:
             raise
-        return list(asking.replies(post.post_id, ranked=False, limit=limit))
+        return list(client.replies(post.post_id, ranked=False, limit=limit))
 
 
 def _sample(post: PostAddress, rows: list[Row], *, limit: int) -> CommentSample:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from core import redaction
-from core.errors import VendorAnswerInvalid, VendorBusy, VendorProblem, VendorRefused
+from core.errors import VendorAnswerInvalid, VendorBusy, VendorProblem, VendorRefused, VendorTimeout
 from core.http import Answer
 from core.vendors import Vendor
 from social.facts import AuthorAddress, LostState
@@ -18,8 +18,7 @@ from social.scrapers.twitterapi.tweets import id_of
 
 Row = Mapping[str, Any]
 
-CALL_SECONDS = 20.0
-LIST_SECONDS = 40.0  # for all pages of one list
+REQUEST_SECONDS = 20.0
 MOST_PAGES = 8
 CREDITS_A_TWEET = LEAST_CREDITS = 15
 # What costs nothing: it was refused at the door. Of other refusals it is not known, so they count.
@@ -39,29 +38,73 @@ vendor = Vendor("twitterapi")
 class Absent(VendorRefused):
     """What was asked for is gone, or is not shown to everybody."""
 
-    def __init__(self, state: LostState, said: str) -> None:
-        super().__init__(details={"said": said})
-        self.state, self.said = state, said
+    @property
+    def state(self) -> LostState:
+        state: LostState = self.details["state"]
+        return state
+
+    @property
+    def said(self) -> str:
+        return str(self.details["said"])
 
 
-def tweets(ids: Sequence[str]) -> list[Row]:
-    return _rows(_ask("tweets", "/twitter/tweets", {"tweet_ids": ",".join(dict.fromkeys(ids))}))
+class Client:
+    """One call of the scraper: all that is asked through it takes no longer than `seconds` together."""
 
+    def __init__(self, *, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
 
-def latest(author: AuthorAddress, *, limit: int) -> Iterator[Row]:
-    """An author's tweets, page by page, until there are enough."""
-    # The number stays with somebody who changes the name.
-    whose = {"userId": author.author_id} if author.author_id.isdecimal() else {"userName": author.handle}
-    pages = _pages("last_tweets", "/twitter/user/last_tweets", whose | {"includeReplies": "false"})
-    return _enough((row for row in pages if not _is_retweet(row)), limit)
+    def tweets(self, ids: Sequence[str]) -> list[Row]:
+        return _rows(self._ask("tweets", "/twitter/tweets", {"tweet_ids": ",".join(dict.fromkeys(ids))}))
 
+    def latest(self, author: AuthorAddress, *, limit: int) -> Iterator[Row]:
+        """An author's tweets, page by page, until there are enough."""
+        # The number stays with somebody who changes the name.
+        whose = {"userId": author.author_id} if author.author_id.isdecimal() else {"userName": author.handle}
+        pages = self._pages("last_tweets", "/twitter/user/last_tweets", whose | {"includeReplies": "false"})
+        return _enough((row for row in pages if not _is_retweet(row)), limit)
 
-def replies(post_id: str, *, ranked: bool, limit: int) -> Iterator[Row]:
-    """The replies to a tweet and to those: as X ranks them, or the newest first."""
-    if ranked:
-        how = {"tweetId": post_id, "queryType": "Relevance"}
-        return _enough(_pages("replies.v2", "/twitter/tweet/replies/v2", how), limit)
-    return _enough(_pages("replies", "/twitter/tweet/replies", {"tweetId": post_id}), limit)
+    def replies(self, post_id: str, *, ranked: bool, limit: int) -> Iterator[Row]:
+        """The replies to a tweet and to those: as X ranks them, or the newest first."""
+        if ranked:
+            how = {"tweetId": post_id, "queryType": "Relevance"}
+            return _enough(self._pages("replies.v2", "/twitter/tweet/replies/v2", how), limit)
+        return _enough(self._pages("replies", "/twitter/tweet/replies", {"tweetId": post_id}), limit)
+
+    def _pages(self, operation: str, path: str, params: Mapping[str, str]) -> Iterator[Row]:
+        """Each row once. Another page may be promised and be empty, repeat its cursor, or repeat its rows."""
+        cursor, cursors, seen = "", {""}, set[str]()
+        while len(cursors) <= MOST_PAGES:
+            try:
+                body = self._ask(operation, path, {**params, "cursor": cursor})
+                rows = _rows(body)
+            except VendorProblem:
+                if not seen:
+                    raise
+                return  # What came before is paid for, and of use without the rest.
+            cursor = text(body.get("next_cursor"), limit=2000) if flag(body.get("has_next_page")) else ""
+            fresh = list(_fresh(rows, seen))
+            yield from fresh
+            if not fresh or cursor in cursors:
+                return
+            cursors.add(cursor)
+
+    def _ask(self, operation: str, path: str, params: Mapping[str, str]) -> Row:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise VendorTimeout
+        answer = vendor.request(
+            operation=operation,
+            url=f"{settings.TWITTERAPI_URL}{path}",
+            params=params,
+            headers={"x-api-key": settings.TWITTERAPI_KEY},
+            timeout=min(left, REQUEST_SECONDS),
+            units=credits_of,
+        )
+        body = entry(answer.json()) if answer.status == 200 else _read(answer)
+        if answer.status != 200 or text(body.get("status")).lower() == "error":
+            raise _refusal(answer.status, _message(body))
+        return body
 
 
 def _enough(rows: Iterator[Row], limit: int) -> Iterator[Row]:
@@ -75,49 +118,11 @@ def _is_retweet(row: Row) -> bool:
     return bool(entry(row.get("retweeted_tweet"))) or text(row.get("text"), limit=4) == "RT @"
 
 
-def _pages(operation: str, path: str, params: Mapping[str, str]) -> Iterator[Row]:
-    """Each row once. Another page may be promised and be empty, repeat its cursor, or repeat its rows."""
-    cursor, cursors, seen = "", {""}, set[str]()
-    ends = time.monotonic() + LIST_SECONDS
-    while (left := ends - time.monotonic()) > 1 and len(cursors) <= MOST_PAGES:
-        try:
-            rows, cursor = _page(operation, path, {**params, "cursor": cursor}, seconds=left)
-        except VendorProblem:
-            if not seen:
-                raise
-            return  # What came before is paid for, and of use without the rest.
-        fresh = list(_fresh(rows, seen))
-        yield from fresh
-        if not fresh or cursor in cursors:
-            return
-        cursors.add(cursor)
-
-
-def _page(operation: str, path: str, params: Mapping[str, str], *, seconds: float) -> tuple[list[Row], str]:
-    body = _ask(operation, path, params, seconds=seconds)
-    return _rows(body), text(body.get("next_cursor"), limit=2000) if flag(body.get("has_next_page")) else ""
-
-
 def _fresh(rows: list[Row], seen: set[str]) -> Iterator[Row]:
     for row in rows:
         if (each := id_of(row)) and each not in seen:
             seen.add(each)
             yield row
-
-
-def _ask(operation: str, path: str, params: Mapping[str, str], *, seconds: float = LIST_SECONDS) -> Row:
-    answer = vendor.request(
-        operation=operation,
-        url=f"{settings.TWITTERAPI_URL}{path}",
-        params=params,
-        headers={"x-api-key": settings.TWITTERAPI_KEY},
-        timeout=min(seconds, CALL_SECONDS),
-        units=credits_of,
-    )
-    body = entry(answer.json()) if answer.status == 200 else _read(answer)
-    if answer.status != 200 or text(body.get("status")).lower() == "error":
-        raise _refusal(answer.status, _message(body))
-    return body
 
 
 def _refusal(status: int, said: str) -> VendorProblem:
@@ -130,7 +135,7 @@ def _refusal(status: int, said: str) -> VendorProblem:
     # In a real 404 "not found" is said of the path.
     for words, state in MEANINGS if status == 200 else []:
         if words.search(said):
-            return Absent(state, said)
+            return Absent(details={"state": state, "said": said})
     return VendorRefused(details={"status": status, "said": said})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from core.errors import VendorAnswerInvalid, VendorBusy, VendorProblem, VendorRefused, VendorUnavailable
+from core.errors import VendorAnswerInvalid, VendorBusy, VendorProblem, VendorRefused, VendorTimeout, VendorUnavailable
 from core.http import Answer
 from core.vendors import Vendor
 from social.scrapers.reading import entry, items, text
@@ -20,8 +20,7 @@ VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 PAGE = 50
 COMMENTS_PAGE = 100
 MOST_PAGES = 10
-CALL_SECONDS = 15.0
-LIST_SECONDS = 20.0  # for all pages of one list
+REQUEST_SECONDS = 15.0
 UNITS_A_CALL = 1  # of any list but a search: https://developers.google.com/youtube/v3/determine_quota_cost
 QUOTA_USED_UP = {"quotaExceeded", "dailyLimitExceeded"}
 TOO_FAST = {"rateLimitExceeded", "userRateLimitExceeded"}
@@ -33,77 +32,79 @@ vendor = Vendor("youtube_api")
 class Refused(VendorRefused):
     """YouTube's API refused, and said for which reason."""
 
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(details={"status": status, "reason": reason})
-        self.reason = reason
+    @property
+    def reason(self) -> str:
+        return str(self.details["reason"])
 
 
-def videos(ids: Sequence[str]) -> list[Row]:
-    body = _ask("videos", {"part": "snippet,statistics,contentDetails", "id": ",".join(dict.fromkeys(ids))})
-    if not isinstance(body.get("items"), list):
-        raise VendorAnswerInvalid(details={"problem": "no_list"})
-    # A row that is no object is kept as one that says nothing, so that it is known there was one.
-    return [entry(row) for row in body["items"]]
+class Client:
+    """One call of the scraper: all that is asked through it takes no longer than `seconds` together."""
 
+    def __init__(self, *, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
 
-def channels(ids: Sequence[str]) -> list[Row]:
-    found = _ask("channels", {"part": "snippet,statistics", "id": ",".join(ids), "maxResults": str(PAGE)})
-    return items(found.get("items"))
+    def videos(self, ids: Sequence[str]) -> list[Row]:
+        body = self._ask("videos", {"part": "snippet,statistics,contentDetails", "id": ",".join(dict.fromkeys(ids))})
+        if not isinstance(body.get("items"), list):
+            raise VendorAnswerInvalid(details={"problem": "no_list"})
+        # A row that is no object is kept as one that says nothing, so that it is known there was one.
+        return [entry(row) for row in body["items"]]
 
+    def channels(self, ids: Sequence[str]) -> list[Row]:
+        found = self._ask("channels", {"part": "snippet,statistics", "id": ",".join(ids), "maxResults": str(PAGE)})
+        return items(found.get("items"))
 
-def channel_of(handle: str) -> str:
-    """The id of the channel with this handle; empty where there is none."""
-    if not handle:
-        return ""
-    found = items(_ask("channels", {"part": "id", "forHandle": f"@{handle}"}).get("items"))
-    return text(found[0].get("id"), limit=100) if found else ""
+    def channel_of(self, handle: str) -> str:
+        """The id of the channel with this handle; empty where there is none."""
+        if not handle:
+            return ""
+        found = items(self._ask("channels", {"part": "id", "forHandle": f"@{handle}"}).get("items"))
+        return text(found[0].get("id"), limit=100) if found else ""
 
+    def uploads(self, channel_id: str, *, limit: int) -> list[str]:
+        """The ids of a channel's videos, the newest first, from the playlist that each channel has of them."""
+        params = {"part": "contentDetails", "playlistId": f"UU{channel_id[2:]}"}
+        rows = self._pages("playlistItems", params, size=min(limit, PAGE), limit=limit)
+        ids = (text(entry(row.get("contentDetails")).get("videoId"), limit=100) for row in rows)
+        return list(dict.fromkeys(filter(VIDEO_ID.fullmatch, ids)))[:limit]
 
-def uploads(channel_id: str, *, limit: int) -> list[str]:
-    """The ids of a channel's videos, the newest first, from the playlist that each channel has of them."""
-    params = {"part": "contentDetails", "playlistId": f"UU{channel_id[2:]}"}
-    rows = _pages("playlistItems", params, size=min(limit, PAGE), limit=limit)
-    ids = (text(entry(row.get("contentDetails")).get("videoId"), limit=100) for row in rows)
-    return list(dict.fromkeys(filter(VIDEO_ID.fullmatch, ids)))[:limit]
+    def threads(self, video_id: str, *, limit: int) -> list[Row]:
+        """Comments without the replies to them, the most relevant first."""
+        params = {"part": "snippet", "videoId": video_id, "order": "relevance", "textFormat": "plainText"}
+        return list(self._pages("commentThreads", params, size=min(limit, COMMENTS_PAGE), limit=limit))
 
+    def _pages(self, operation: str, params: Mapping[str, str], *, size: int, limit: int) -> Iterator[Row]:
+        token, tokens, given = "", {""}, 0
+        while len(tokens) <= MOST_PAGES:
+            paging = {"maxResults": str(size)} | ({"pageToken": token} if token else {})
+            try:
+                body = self._ask(operation, {**params, **paging})
+            except VendorProblem:
+                if not given:
+                    raise
+                return  # What came before is paid for, and of use without the rest.
+            rows, token = items(body.get("items")), text(body.get("nextPageToken"), limit=2000)
+            yield from rows
+            given += len(rows)
+            if not rows or given >= limit or token in tokens:
+                return
+            tokens.add(token)
 
-def threads(video_id: str, *, limit: int) -> list[Row]:
-    """Comments without the replies to them, the most relevant first."""
-    params = {"part": "snippet", "videoId": video_id, "order": "relevance", "textFormat": "plainText"}
-    return list(_pages("commentThreads", params, size=min(limit, COMMENTS_PAGE), limit=limit))
-
-
-def _pages(operation: str, params: Mapping[str, str], *, size: int, limit: int) -> Iterator[Row]:
-    token, tokens, given = "", {""}, 0
-    ends = time.monotonic() + LIST_SECONDS
-    while (left := ends - time.monotonic()) > 1 and len(tokens) <= MOST_PAGES:
-        paging = {"maxResults": str(size)} | ({"pageToken": token} if token else {})
-        try:
-            body = _ask(operation, {**params, **paging}, seconds=left)
-        except VendorProblem:
-            if not given:
-                raise
-            return  # What came before is paid for, and of use without the rest.
-        rows, token = items(body.get("items")), text(body.get("nextPageToken"), limit=2000)
-        yield from rows
-        given += len(rows)
-        if not rows or given >= limit or token in tokens:
-            return
-        tokens.add(token)
-
-
-def _ask(operation: str, params: Mapping[str, str], *, seconds: float = LIST_SECONDS) -> Row:
-    # The quota is all it costs: of money nothing, so no units are told.
-    quota.spend(UNITS_A_CALL)
-    answer = vendor.request(
-        operation=operation,
-        url=f"{settings.YOUTUBE_API_URL}/{operation}",
-        params={**params, "key": settings.YOUTUBE_API_KEY},
-        timeout=min(seconds, CALL_SECONDS),
-    )
-    if answer.status != 200:
-        raise _refusal(answer.status, _reason(answer))
-    return entry(answer.json())
+    def _ask(self, operation: str, params: Mapping[str, str]) -> Row:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise VendorTimeout
+        # The quota is all it costs: of money nothing, so no units are told.
+        quota.spend(UNITS_A_CALL)
+        answer = vendor.request(
+            operation=operation,
+            url=f"{settings.YOUTUBE_API_URL}/{operation}",
+            params={**params, "key": settings.YOUTUBE_API_KEY},
+            timeout=min(left, REQUEST_SECONDS),
+        )
+        if answer.status != 200:
+            raise _refusal(answer.status, _reason(answer))
+        return entry(answer.json())
 
 
 def _reason(answer: Answer) -> str:
@@ -121,4 +122,4 @@ def _refusal(status: int, reason: str) -> VendorProblem:
         return VendorBusy(details={"status": status, "reason": reason})
     if reason in THEIR_TROUBLE:
         return VendorUnavailable(details={"status": status, "reason": reason})
-    return Refused(status, reason)
+    return Refused(details={"status": status, "reason": reason})
