@@ -30,6 +30,7 @@ MODULES = {
     "benchmarks.quota": ("P16",),
     "benchmarks.throttle": ("P18",),
     "benchmarks.queries": ("P24",),
+    "benchmarks.saving": ("saving", "stored"),
     "benchmarks.desk": ("desk-start", "desk-list"),
 }
 VENDORS = (

@@ -58,7 +58,7 @@ class PreparedCursor(psycopg.Cursor[Row]):
 def ask(
     text: str, values: Sequence[Any] | Mapping[str, Any], *, loaders: Sequence[tuple[str, type[Loader]]] = ()
 ) -> list[Row]:
-    """Run a prepared statement; whoever listens to Django's queries hears it too."""
+    """Run a prepared statement, of which some answer no rows; whoever listens to Django's queries hears it too."""
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     prepared = PreparedCursor(connection.connection)
@@ -69,7 +69,7 @@ def ask(
     wrapped = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     with wrapped(cast(Any, prepared)) as cursor:
         cursor.execute(text, values)
-        return cast(list[Row], cursor.fetchall())
+        return cast(list[Row], cursor.fetchall()) if cursor.description else []
 
 
 def columns_of(model: type[Model], path: str = "") -> list[str]:

@@ -4,10 +4,9 @@ INSERT INTO social_postmedia AS medium (
 )
 SELECT told.id, now(), told.post_id, told.kind, told.position, told.url, 'waiting', '', told.width, told.height,
     told.seconds, told.alt_text, ''
-FROM unnest(
-    %(id)s::uuid[], %(post_id)s::uuid[], %(kind)s::text[], %(position)s::int[], %(url)s::text[], %(width)s::int[],
-    %(height)s::int[], %(seconds)s::float8[], %(alt_text)s::text[]
-) AS told (id, post_id, kind, position, url, width, height, seconds, alt_text)
+FROM json_to_recordset(%(rows)s::json) AS told (
+    id uuid, post_id uuid, kind text, position int, url text, width int, height int, seconds float8, alt_text text
+)
 ON CONFLICT (post_id, kind, position) DO UPDATE SET
     source_url = excluded.source_url,
     state = CASE WHEN medium.state = 'failed' THEN 'waiting' ELSE medium.state END,

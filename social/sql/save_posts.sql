@@ -6,19 +6,15 @@ INSERT INTO social_post AS post (
     transcript_source, transcript_language, transcript_state, collected_at, seen_at, source, raw, raw_until
 )
 SELECT
-    told.id, now(), told.platform, told.key, told.url, told.author, told.author_id, told.author_profile::jsonb,
-    told.title, told.text, told.language, told.posted_at, told.format, told.seconds, told.metrics::jsonb, told.score,
-    told.details::jsonb, told.captions::jsonb, '', '[]', '', '', '',
-    CASE WHEN told.listed THEN NULL ELSE %(at)s::timestamptz END, %(at)s, %(source)s, told.raw,
+    told.id, now(), told.platform, told.key, told.url, told.author, told.author_id, told.author_profile,
+    told.title, told.text, told.language, told.posted_at, told.format, told.seconds, told.metrics, told.score,
+    told.details, told.captions, '', '[]', '', '', '',
+    CASE WHEN told.listed THEN NULL ELSE %(at)s::timestamptz END, %(at)s, %(source)s, decode(told.raw, 'base64'),
     CASE WHEN told.raw IS NULL THEN NULL ELSE %(raw_until)s::timestamptz END
-FROM unnest(
-    %(id)s::uuid[], %(platform)s::text[], %(key)s::text[], %(url)s::text[], %(author)s::text[], %(author_id)s::text[],
-    %(author_profile)s::text[], %(title)s::text[], %(text)s::text[], %(language)s::text[], %(posted_at)s::timestamptz[],
-    %(format)s::text[], %(seconds)s::float8[], %(metrics)s::text[], %(score)s::float8[], %(details)s::text[],
-    %(captions)s::text[], %(listed)s::bool[], %(raw)s::bytea[]
-) AS told (
-    id, platform, key, url, author, author_id, author_profile, title, text, language, posted_at, format, seconds,
-    metrics, score, details, captions, listed, raw
+FROM json_to_recordset(%(rows)s::json) AS told (
+    id uuid, platform text, key text, url text, author text, author_id text, author_profile jsonb, title text, text text,
+    language text, posted_at timestamptz, format text, seconds float8, metrics jsonb, score float8, details jsonb,
+    captions jsonb, listed bool, raw text
 )
 ON CONFLICT (platform_id, platform_post_id) DO UPDATE SET
     url = excluded.url,

@@ -1,10 +1,12 @@
 """Saving: the newer wins, nothing that was known is lost, and nothing breaks it."""
 
 import json
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -159,6 +161,15 @@ def test_nothing_a_vendor_says_breaks_it(post):
     save(post)
     assert Post.objects.count() == 1
     assert json.dumps(saved().details)
+
+
+def test_what_is_nested_without_end_is_cut_off_and_the_rest_is_kept():
+    bottomless: dict = {}
+    for _ in range(900):
+        bottomless = {"in": bottomless}
+    save(replace(FULL, raw={"id": "1", "deep": bottomless}, details={"music": "a \0 song", "deep": [bottomless]}))
+    assert orjson.loads(zlib.decompress(saved().raw))["id"] == "1"
+    assert saved().details["music"] == "a  song"
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
