@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from core import calls, errors
+from core import calls, errors, redis
 from core.calls import VendorCall
 from sandbox.brightdata import BrightDataSandbox, bad_gateway, refused
 from social.errors import JobFailed
 from social.facts import Found, Lost, NotReady, PostAddress
-from social.scrapers.brightdata import BrightData
+from social.scrapers.brightdata import BrightData, turns
 
 HEARD: list[VendorCall] = []
 ADDRESSES = [
@@ -134,6 +135,36 @@ def test_after_a_429_nobody_asks_for_half_a_minute_or_as_long_as_they_say(bright
             BrightData().collect(ADDRESSES, job=another)
         assert rest - 5 < (spared.value.retry_after or 0) <= rest
     assert len(bright.calls) == asked
+
+
+def test_however_many_workers_ask_at_once_few_are_refused(bright, job):
+    before = len(bright.calls)
+    bright.fail("*", **refused("too_many"), delay=0.3, times=-1)
+    with ThreadPoolExecutor(40) as workers:
+        codes = [each.result() for each in [workers.submit(code_of, job if n % 2 else "") for n in range(80)]]
+    assert set(codes) == {"vendor_busy"}
+    assert 1 <= len(bright.calls) - before <= turns.AT_ONCE
+
+
+def code_of(job: str) -> str:
+    try:
+        BrightData().collect(ADDRESSES, job=job)
+    except errors.Problem as problem:
+        return problem.code
+    return "asked"
+
+
+def test_a_turn_comes_back_from_whoever_took_it_and_from_the_dead_in_time(bright, job):
+    for _ in range(2 * turns.AT_ONCE):
+        bright.fail("progress", drop=True)
+        with pytest.raises(errors.VendorUnavailable):
+            BrightData().collect(ADDRESSES, job=job)
+        redis.client().delete("breaker:brightdata")
+    redis.client().zadd(turns.KEY, {f"gone-{n}": int(time.time()) - 1 for n in range(turns.AT_ONCE)})
+    assert len(BrightData().collect(ADDRESSES, job=job)) == len(ADDRESSES)
+    redis.client().zadd(turns.KEY, {f"busy-{n}": int(time.time()) + 60 for n in range(turns.AT_ONCE)})
+    with pytest.raises(errors.VendorTimeout):
+        BrightData(seconds=0.2).collect(ADDRESSES, job=job)
 
 
 def test_a_refused_key_is_not_tried_again_for_a_while(bright, settings):

@@ -19,6 +19,7 @@ from core import errors, http
 from core.vendors import Vendor
 from social.errors import JobFailed
 from social.scrapers.brightdata.rows import Row, is_good
+from social.scrapers.brightdata.turns import turn
 from social.scrapers.reading import entry, items, seconds, text
 
 VENDOR = Vendor("brightdata")
@@ -111,12 +112,10 @@ class Client:
         return status == "ready"
 
     def _ask(self, operation: str, path: str, *, seconds: float, **call: Any) -> http.Answer:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise errors.VendorTimeout
-        call = {"timeout": min(seconds, left), "max_bytes": SMALL_BYTES, "idempotent": False} | call
         # Judged before the breaker is told how it went: it should know a 429 and a wrong key as what they are.
-        with VENDOR.spared():
+        with turn(until=self._until), VENDOR.spared():
+            left = min(seconds, self._until - time.monotonic())
+            call = {"timeout": left, "max_bytes": SMALL_BYTES, "idempotent": False} | call
             try:
                 answer = http.request(
                     vendor=VENDOR.name,
