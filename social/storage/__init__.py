@@ -17,12 +17,13 @@ from django.db.models.functions import Now
 from core.errors import Unavailable
 from social.models import StoredFile
 
-KEEP = """
+# Without a target, for there are two unique columns: with one, a conflict on the other would be an error, not a row.
+KNOW = """
 INSERT INTO social_storedfile (sha256, name, media_type, size, touched_at)
 VALUES (%(sha256)s, %(name)s, %(media_type)s, %(size)s, now())
-ON CONFLICT (sha256) DO UPDATE SET touched_at = now()
-RETURNING leaving_since
+ON CONFLICT DO NOTHING
 """
+TOUCH = "UPDATE social_storedfile SET touched_at = now() WHERE sha256 = %(sha256)s RETURNING leaving_since"
 
 
 def keep(path: Path, *, sha256: str, media_type: str, extension: str) -> StoredFile:
@@ -30,10 +31,11 @@ def keep(path: Path, *, sha256: str, media_type: str, extension: str) -> StoredF
     name = f"{sha256[:2]}/{sha256[2:4]}/{sha256}.{extension}"
     row: dict[str, Any] = {"sha256": sha256, "name": name, "media_type": media_type, "size": path.stat().st_size}
     with connection.cursor() as cursor:
-        cursor.execute(KEEP, row)
-        [leaving_since] = cursor.fetchone()
-    if leaving_since:
-        # The sweep is taking these very bytes away: what is written now, it might take too.
+        cursor.execute(KNOW, row)
+        cursor.execute(TOUCH, row)
+        touched = cursor.fetchone()
+    if touched != (None,):
+        # The sweep is taking these very bytes away, or just has: what is written now, it might take too.
         raise Unavailable(retry_after=5)
     # Touched just now, so no sweep takes it for a day.
     file = StoredFile.objects.get(pk=sha256)

@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -58,7 +59,8 @@ class DiskStorage(FileSystemStorage):
     def names(self) -> Iterator[tuple[str, float]]:
         """All that is there, halves that a crash left too, with the time it was written."""
         for path in Path(self.location).glob("*/*/*"):
-            yield str(path.relative_to(self.location)), path.stat().st_mtime
+            with suppress(FileNotFoundError):  # a half that became whole, or what another sweep took
+                yield str(path.relative_to(self.location)), path.stat().st_mtime
 
     def discard(self, name: str) -> None:
         """Of what `names` told: halves of files too, whose names are none of ours."""
