@@ -1,0 +1,121 @@
+"""What can be wrong with a claim, told from its words and what it cites."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Literal
+
+from analysis import claimed
+from analysis.dossier import Dossier, Evidence
+from analysis.plain import make_line
+from analysis.prompting import read_orders
+
+Fault = Literal["citation", "quote", "number", "verdict", "orders"]
+
+CITATION = re.compile(r"\[([ctkmfp]\d{1,4})\]")
+QUOTE = re.compile('"([^"]+)"|[\u201c\u201e]([^\u201c\u201d\u201e]+)[\u201c\u201d]|\u00ab([^\u00ab\u00bb]+)\u00bb')
+ELISION = re.compile(r"\s*(?:\[?\u2026\]?|\[?\.{3}\]?)\s*")
+# One sign for each that keyboards and phones have several of.
+ALIKE = str.maketrans(dict.fromkeys('\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb"`\u00b4', "'"))
+DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
+FEWEST_WORDS = 3
+# So many words of our orders in a row are no accident.
+ECHO = 9
+
+USUAL = r"(?:its|the|their|his|her) (?:author's |creator's |own )*(?:usual|typical|normal|median|baseline|average)"
+# How a claim says what a verdict says. What stands before it in its clause may take it back.
+SAYS: Mapping[str, re.Pattern[str]] = {
+    label: re.compile(rf"\b(?:{words})", re.IGNORECASE)
+    for label, words in {
+        "over": r"viral(?!ity\b)|virali[sz]\w+|over-?perform\w*|out-?perform\w*|outr[au]n\w*|blew up|explod\w+|"
+        rf"breakout|(?:smash|huge|massive|big|clear) (?:hit|success)|(?:above|beyond|exceed\w*|beat\w*) {USUAL}",
+        "under": rf"under-?perform\w*|flop\w*|fell short|(?:below|short of) {USUAL}",
+        "too_early": r"too (?:early|soon|young|fresh) (?:to|for)",
+        "not_enough_history": r"(?:not enough|too little|insufficient) history|too few (?:comparable )?posts",
+    }.items()
+}
+TAKES_BACK = re.compile(
+    r"\b(?:not|no|never|nor|neither|nothing|cannot|without|whether|if|would|could|might|may|should|instead|rather|"
+    r"too early|far from|hardly|until|before|unless|fail\w*|lack\w*|miss\w*|needs?|wants?|aims?|hop\w+)\b|n['\u2019]t\b",
+    re.IGNORECASE,
+)
+CLAUSE = re.compile(r"[.;:,!?\u2013\u2014]|\b(?:but|yet|however|although|while)\b", re.IGNORECASE)
+# Who tells of a number in somebody's words does not say that it is so.
+TELLS = re.compile(
+    r"\b(?:captions?|titles?|hook|lines?|transcript|comments?|commenters?|says?|said|promis\w+|asks?|mentions?|claims?|opens?)\b",
+    re.IGNORECASE,
+)
+
+
+def find_fault(text: str, cited: Sequence[Evidence], dossier: Dossier) -> Fault | None:
+    """The first thing that is wrong with it, or None."""
+    if set(CITATION.findall(text)) - {item.id for item in dossier.evidence}:
+        return "citation"
+    if _echoes_orders(text):
+        return "orders"
+    told = [_fold(item.text) for item in cited]
+    told.append(" ".join(told))
+    if any(len(quote.split()) >= FEWEST_WORDS and not _occurs(quote, told) for quote in find_quotes(text)):
+        return "quote"
+    own_words = _without_quotes(text, told)
+    if contradicts_verdict(own_words, dossier.verdict.label):
+        return "verdict"
+    return None if _numbers_hold(own_words, cited, dossier) else "number"
+
+
+def find_quotes(text: str) -> list[str]:
+    return [next(filter(None, found)) for found in QUOTE.findall(text)]
+
+
+def contradicts_verdict(text: str, label: str) -> bool:
+    return any(_says(text, words) for said, words in SAYS.items() if said != label)
+
+
+def _says(text: str, words: re.Pattern[str]) -> bool:
+    return any(not TAKES_BACK.search(CLAUSE.split(text[: match.start()])[-1]) for match in words.finditer(text))
+
+
+def _numbers_hold(text: str, cited: Sequence[Evidence], dossier: Dossier) -> bool:
+    known = claimed.know(dossier, cited)
+    written = {number for item in cited for number in claimed.read_numbers(item.text)}
+    return all(_holds(each, known, written, text, cited) for each in claimed.find_figures(text))
+
+
+def _holds(
+    figure: claimed.Figure, known: claimed.Known, written: set[float], text: str, cited: Sequence[Evidence]
+) -> bool:
+    allowed = claimed.bears(known, figure)
+    if allowed or (figure.value in written and (allowed is None or TELLS.search(text))):
+        return True
+    counts_sample = figure.kind == "comments" and any(item.kind == "comment" for item in cited)
+    return counts_sample and figure.value <= max(known.get("seen", {0}))
+
+
+def _occurs(quote: str, told: Sequence[str]) -> bool:
+    parts = [part for part in (_fold(piece).strip(" .,;:!?'-") for piece in ELISION.split(quote)) if part]
+    return any(all(part in text for part in parts) for text in told)
+
+
+def _without_quotes(text: str, told: Sequence[str]) -> str:
+    """Its own words: what is truly quoted claims nothing by itself, a false quotation does."""
+    return QUOTE.sub(lambda match: '""' if _occurs(match[0][1:-1], told) else match[0], text)
+
+
+def _fold(text: str) -> str:
+    text = unicodedata.normalize("NFKC", make_line(text)).casefold().translate(ALIKE).translate(DASHES)
+    return " ".join(text.split())
+
+
+def _echoes_orders(text: str) -> bool:
+    words = re.findall(r"\w+", text.casefold())
+    return any(tuple(words[place : place + ECHO]) in _orders_in_rows() for place in range(len(words) - ECHO + 1))
+
+
+@cache
+def _orders_in_rows() -> frozenset[tuple[str, ...]]:
+    rows: set[tuple[str, ...]] = set()
+    for name in ("analysis", "chat"):
+        words = re.findall(r"\w+", read_orders(name).casefold())
+        rows |= {tuple(words[place : place + ECHO]) for place in range(len(words) - ECHO + 1)}
+    return frozenset(rows)

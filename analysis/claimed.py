@@ -1,0 +1,179 @@
+"""Numbers in claims: what they count, and whether what was measured bears them, within rounding.
+
+    "176,400 views, 8.4x the median of 21,000"    views 176400, multiple 8.4, median 21000
+
+Only numbers whose meaning can be told from the words beside them are judged. "In 3 seconds" claims nothing measured.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations
+
+from analysis.dossier import Dossier, Evidence
+
+NAMES = {
+    "views": "views?|viewers?|plays|impressions",
+    "likes": "likes?",
+    "comments": "comments?|replies|commenters?",
+    "shares": "shares?|reposts?|retweets?|reshares?",
+    "saves": "saves?|bookmarks?",
+    "followers": "followers?|subscribers?",
+}
+SIZES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "million": 1e6, "b": 1e9, "bn": 1e9, "billion": 1e9}
+WORDS = {"twice": "2x", "doubled?": "2x", "triple[ds]?": "3x", "thrice": "3x", "ten times": "10x"}
+NUMBER = r"(?P<number>\d{1,3}(?:[,']\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
+SIZE = r"(?P<size>\s?(?:[kmb]|mn|bn)(?![a-z])|\s(?:thousand|million|billion)\b)?"
+METRIC = "|".join(f"(?P<{name}>{words})" for name, words in NAMES.items())
+USUALLY = r"median|usual|baseline|average|typical|normal"
+AS_USUAL = re.compile(USUALLY, re.IGNORECASE)
+FIGURE = re.compile(rf"(?<![\w.,]){NUMBER}{SIZE}", re.IGNORECASE)
+# What follows a number, or stands before it, and says what it counts.
+AFTER = re.compile(rf"\s*(?:of\s+(?:the\s+)?\d+\s+|[a-z-]+\s+){{0,2}}?(?:{METRIC})\b", re.IGNORECASE)
+BEFORE = re.compile(
+    rf"\b(?:{METRIC})(?:\s+(?:count|number|total))?\s*(?:[:=(]|\b(?:of|at|is|are|was|were|reached|hit|to|stands? at)\b)"
+    r"\s*(?:about|around|over|nearly|almost|some|roughly)?\s*$",
+    re.IGNORECASE,
+)
+MEDIAN = re.compile(r"(?:median|baseline)(?:\s+of)?\s*$", re.IGNORECASE)
+# "2x per week" and "2x speed" are advice. "3 times" is one too, unless it is 3 times the usual.
+TIMES = re.compile(
+    rf"\s?[x\u00d7](?![a-z])(?!\s+(?:a|per|each|speed|zoom)\b)|\s+times\b(?=.{{0,40}}?(?:{USUALLY}))", re.IGNORECASE
+)
+PERCENT = re.compile(r"\s?%|\s+per ?cent\b", re.IGNORECASE)
+PERCENTILE = re.compile(r"(?:st|nd|rd|th)?\s+percentile", re.IGNORECASE)
+PERCENTILE_OF = re.compile(r"percentile\s*(?::|=|of|is|was|at)?\s*$", re.IGNORECASE)
+RATE = re.compile(
+    r"rate|ratio|engagement|of (?:its |the |their |all )?(?:views|viewers|followers?|likes)", re.IGNORECASE
+)
+NEAR = 36
+ABOUT = re.compile(r"(?:about|around|roughly|approximately|some|~)\s*$", re.IGNORECASE)
+MORE = re.compile(r"(?:over|more than|above|at least|exceed(?:ed|s|ing))\s*$", re.IGNORECASE)
+LESS = re.compile(r"(?:nearly|almost|close to|under|less than|below|just short of)\s*$", re.IGNORECASE)
+# How far a rounded number may be off, beside half of its last digit that is not nought.
+ROUNDED, LOOSE, WIDE = 0.05, 0.1, 0.3
+
+# Numbers by name; of what the author usually has, under USUAL.
+Known = Mapping[str, frozenset[float]]
+USUAL = "usual"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that claims something measured: `kind` is a metric's name, or multiple, median, percentile or rate."""
+
+    kind: str
+    value: float
+    low: float
+    high: float
+    usual: bool  # whether the words beside it speak of what is usual
+
+    def fits(self, known: float) -> bool:
+        return self.low <= known <= self.high
+
+
+def find_figures(text: str) -> Iterator[Figure]:
+    for word, number in WORDS.items():
+        text = re.sub(rf"\b{word}\b(?=.{{0,40}}?(?:{USUALLY}))", number, text, flags=re.IGNORECASE)
+    for match in FIGURE.finditer(text):
+        before, after = text[max(0, match.start() - 80) : match.start()], text[match.end() : match.end() + 80]
+        if kind := _kind_of(before, after):
+            low, high = _bounds(match, before)
+            usual = bool(AS_USUAL.search(before[-NEAR:] + after[:NEAR]))
+            yield Figure(kind, _value_of(match), low, high, usual)
+
+
+def read_numbers(text: str) -> set[float]:
+    """Every number of a text, whatever it counts; "4.000" is four thousand in half of the world, so it is both."""
+    found = [*FIGURE.finditer(text)]
+    grouped = {
+        float(match["number"].replace(".", "")) for match in found if re.fullmatch(r"\d+\.\d{3}", match["number"])
+    }
+    return grouped | {_value_of(match) for match in found}
+
+
+def know(dossier: Dossier, cited: Iterable[Evidence]) -> Known:
+    """What was measured: the post's counts, the verdict, what readers ask for, and the numbers of evidence."""
+    known, verdict = dossier.known, dossier.verdict
+    measured = [item for item in dossier.evidence if item.kind in ("metric", "profile")]
+    told: list[tuple[str, object]] = [
+        *known.metrics.items(),
+        ("followers", known.profile.get("followers")),
+        ("comments", known.comments_total),
+        ("seen", len(known.comments)),
+        *(("comments", each.count) for each in dossier.demand),
+        ("multiple", verdict.multiple),
+        ("percentile", verdict.percentile),
+        (USUAL, verdict.baseline.median),
+        *(pair for item in (*measured, *cited) for pair in item.numbers.items()),
+    ]
+    numbers: dict[str, set[float]] = {}
+    for name, value in told:
+        if isinstance(value, (int, float)):
+            numbers.setdefault(_name_of(name), set()).add(float(value))
+    return {name: frozenset(values) for name, values in numbers.items()}
+
+
+def bears(known: Known, figure: Figure) -> bool | None:
+    """Whether what was measured bears this number; None where nothing of its kind was measured."""
+    if figure.kind == "rate":
+        return any(figure.fits(rate) for rate in _rates(known)) or None
+    values = set(known.get(figure.kind, ()))
+    if figure.kind == "comments":
+        values |= known.get("seen", frozenset())
+    if figure.usual:
+        values |= known.get(USUAL, frozenset())
+    return any(figure.fits(value) for value in values) if values else None
+
+
+def _value_of(match: re.Match[str]) -> float:
+    return float(re.sub("[,']", "", match["number"])) * _size_of(match)
+
+
+def _size_of(match: re.Match[str]) -> float:
+    return SIZES.get((match["size"] or "").strip().lower(), 1)
+
+
+def _bounds(match: re.Match[str], before: str) -> tuple[float, float]:
+    value = _value_of(match)
+    if MORE.search(before):
+        return value, value * (1 + WIDE)
+    if LESS.search(before):
+        return value * (1 - WIDE), value
+    off = max(_half_of_last_digit(match["number"]) * _size_of(match), value * LOOSE if ABOUT.search(before) else 0)
+    return value - off, value + off
+
+
+def _half_of_last_digit(number: str) -> float:
+    """8.4 may be 8.35 to 8.45, and 120,000 what rounds to it; but never is more than ROUNDED lost by noughts."""
+    _, _, decimals = number.partition(".")
+    if decimals:
+        return float(0.5 * 10 ** -len(decimals)) * (1 + 1e-9)
+    digits = re.sub(r"\D", "", number)
+    noughts = len(digits) - len(digits.rstrip("0"))
+    return float(min(0.5 * 10**noughts, max(0.5, float(digits) * ROUNDED)))
+
+
+def _kind_of(before: str, after: str) -> str:
+    if PERCENTILE.match(after) or PERCENTILE_OF.search(before):
+        return "percentile"
+    if TIMES.match(after):
+        return "multiple"
+    if PERCENT.match(after):
+        return "rate" if RATE.search(before[-NEAR:] + after[:NEAR]) else ""
+    if found := AFTER.match(after) or BEFORE.search(before):
+        return next(name for name in NAMES if found[name])
+    return "median" if MEDIAN.search(before) else ""
+
+
+def _name_of(name: str) -> str:
+    """Whoever measured may say `median_views` or `views`, `multiple` or `percentile`."""
+    name = name.lower()
+    if AS_USUAL.search(name):
+        return USUAL
+    return next((kind for kind in (*NAMES, "multiple", "percentile") if kind in name), name)
+
+
+def _rates(known: Known) -> Iterator[float]:
+    values = [value for name in NAMES for value in known.get(name, ()) if value]
+    yield from (100 * part / whole for part, whole in permutations(values, 2))

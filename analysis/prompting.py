@@ -1,0 +1,139 @@
+"""What a model is told: our orders from a file, and what strangers wrote as delimited data that cannot end itself."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from analysis.dossier import Dossier, Evidence, EvidenceKind, Known, Verdict
+from analysis.plain import cut, make_visible
+from analysis.providers.contract import Prompt
+
+FOLDER = Path(__file__).parent / "prompts"
+LONGEST_ITEM = 600
+LONGEST_FACT = 1_000
+# Characters that each kind of evidence may take, in the order in which they are shown: 60,000, or some 15,000 tokens.
+# What does not fit is left out at the end of its kind, and counted there.
+ROOM: Mapping[EvidenceKind, int] = {
+    "metric": 6_000,
+    "profile": 2_000,
+    "caption": 12_000,
+    "transcript": 20_000,
+    "frame": 6_000,
+    "comment": 14_000,
+}
+MARKS = ("BEGIN ", "END ")
+
+
+def prompt_for(dossier: Dossier) -> Prompt:
+    sections = {"COMPUTED": _computed(dossier), "POST": _post(dossier.known), "EVIDENCE": _evidence(dossier.evidence)}
+    return Prompt(
+        orders=read_orders("analysis"), data=_delimit(sections), version=_version("analysis"), dossier=dossier
+    )
+
+
+def chat_orders() -> str:
+    return read_orders("chat")
+
+
+def chat_version() -> str:
+    return _version("chat")
+
+
+def chat_data(dossier: Dossier, result: Sequence[str] = ()) -> str:
+    """What a chat knows: the same sections, and the claims of the result, a line each."""
+    told = {"RESULT": [_fold(claim, LONGEST_FACT) for claim in result]} if result else {}
+    return _delimit(_known(dossier) | told | {"EVIDENCE": _evidence(dossier.evidence)})
+
+
+@cache
+def read_orders(name: str) -> str:
+    return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+
+
+@cache
+def _version(name: str) -> str:
+    return hashlib.sha256((FOLDER / f"{name}.md").read_bytes()).hexdigest()[:16]
+
+
+def _delimit(sections: Mapping[str, Sequence[str]]) -> str:
+    """The boundary is the hash of what it bounds: whoever writes it into their text changes it by that."""
+    digest = hashlib.sha256(repr(sorted(sections.items())).encode("utf-8", "replace")).hexdigest()[:24]
+    blocks = [
+        "\n".join([f"BEGIN {digest} {name}", *(_disarm(line, digest) for line in lines), f"END {digest} {name}"])
+        for name, lines in sections.items()
+    ]
+    return "\n\n".join([f"Boundary: {digest}", *blocks])
+
+
+def _disarm(line: str, boundary: str) -> str:
+    """No line begins as a section does, and none has the boundary."""
+    line = line.replace(boundary, "[removed]")
+    return f"| {line}" if line.lstrip().startswith(MARKS) else line
+
+
+def _fold(text: str, longest: int = LONGEST_ITEM) -> str:
+    """One line of bounded length."""
+    line = " ".join(make_visible(text[: 4 * longest]).split())
+    return line if len(line) <= longest else f"{cut(line, longest)} [cut]"
+
+
+def _known(dossier: Dossier) -> dict[str, list[str]]:
+    return {"COMPUTED": _computed(dossier), "POST": _post(dossier.known)}
+
+
+def _computed(dossier: Dossier) -> list[str]:
+    confounders = [f"{each.kind} is {each.state}: {each.note}{_ids(each.evidence)}" for each in dossier.confounders]
+    demand = [f"readers' {each.kind}: {each.count} comments{_ids(each.examples)}" for each in dossier.demand]
+    return [_fold(line) for line in (*_verdict(dossier.verdict), *confounders, *demand)]
+
+
+def _verdict(verdict: Verdict) -> Iterable[str]:
+    yield f"verdict: {verdict.label}"
+    yield f"basis: {verdict.basis}"
+    if verdict.multiple is not None:
+        yield f"multiple of the author's median: {verdict.multiple:.2f}"
+    if verdict.percentile is not None:
+        yield f"percentile among the author's posts: {verdict.percentile:.0f}"
+    if verdict.baseline.median is not None:
+        base = verdict.baseline
+        yield f"baseline: median {base.median:,.0f} {base.metric} of {base.n} posts, {base.window}"
+
+
+def _post(known: Known) -> list[str]:
+    facts = {
+        "platform": known.platform,
+        "format": known.format,
+        "language": known.language,
+        "seconds": known.seconds,
+        "posted at": known.posted_at,
+        "collected at": known.collected_at,
+        "comments seen": len(known.comments),
+        **{f"detail {name}": value for name, value in sorted(known.details.items())},
+    }
+    return [_fold(f"{name}: {value}", LONGEST_FACT) for name, value in facts.items() if value not in (None, "", [])]
+
+
+def _evidence(items: Sequence[Evidence]) -> list[str]:
+    return [line for kind, room in ROOM.items() for line in _fit([i for i in items if i.kind == kind], kind, room)]
+
+
+def _fit(items: Sequence[Evidence], kind: str, room: int) -> list[str]:
+    lines: list[str] = []
+    for item in items:
+        line = _line(item)
+        room -= len(line) + 1
+        if room < 0:
+            return [*lines, f"({len(items) - len(lines)} more items of kind {kind} are not shown)"]
+        lines.append(line)
+    return lines
+
+
+def _line(item: Evidence) -> str:
+    when = "" if item.start is None else f" {item.start:.1f}s"
+    until = "" if item.end is None else f"-{item.end:.1f}s"
+    return f"[{_fold(item.id, 12)}] ({item.kind}{when}{until}) {_fold(item.text)}"
+
+
+def _ids(ids: Sequence[str]) -> str:
+    return f" [{', '.join(ids)}]" if ids else ""
