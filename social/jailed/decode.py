@@ -1,9 +1,12 @@
 """Reads a picture or a video and writes it anew, in the jail: neither metadata nor anything hidden in it survives.
 
+Of a video it also writes the sound alone, as whoever reads speech wants it, so that no decoder runs anywhere else.
 Nothing of Django is imported here: this is a process of its own, and has none of our settings or keys.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ MOST_PIXELS = 40_000_000
 LONGEST_SIDE, LONGEST_SIDE_OF_FRAME = 2160, 1280
 MOST_STREAMS = 16
 QUALITY = 88
+SOUND_RATE = 16_000
 # Which codecs each of our containers takes as they are.
 CONTAINERS = {
     "mp4": ({"h264", "hevc", "av1", "mpeg4"}, {"aac", "mp3", "ac3"}),
@@ -34,9 +38,8 @@ UNREADABLE = (
 
 
 def decode(job: dict[str, Any]) -> dict[str, Any]:
-    act = _picture if job["kind"] == "image" else _video
     try:
-        found = act(job)
+        found = ACTS[job["kind"]](job)
     except MemoryError:
         raise jail.Refusal("media_too_large") from None
     except UNREADABLE as problem:
@@ -76,12 +79,16 @@ def _write_picture(picture: Image.Image, path: Path, longest: int) -> dict[str, 
     return {"path": str(path), "extension": extension, "width": plain.width, "height": plain.height}
 
 
-def _video(job: dict[str, Any]) -> dict[str, Any]:
+def _opened(job: dict[str, Any]) -> Any:
     av.logging.set_level(av.logging.PANIC)
     # The format is named, so that no playlist is followed, and no protocol but the file's own is spoken.
     options = {"protocol_whitelist": "file", "enable_drefs": "0", "use_absolute_path": "0"}
     form = "mov" if job["decoder"] == "mp4" else "matroska"
-    with av.open(job["path"], format=form, options=options, container_options=options) as container:
+    return av.open(job["path"], format=form, options=options, container_options=options)
+
+
+def _video(job: dict[str, Any]) -> dict[str, Any]:
+    with _opened(job) as container:
         if len(container.streams) > MOST_STREAMS or not container.streams.video:
             raise jail.Refusal("media_unreadable", streams=len(container.streams))
         seconds = _seconds_of(container)
@@ -153,6 +160,36 @@ def _write_streams(container: Any, streams: list[Any], path: Path, most_seconds:
             packet.stream = copies[packet.stream.index]
             copy.mux(packet)
 
+
+def _sound(job: dict[str, Any]) -> dict[str, Any]:
+    """Raw, one channel, two bytes a number, no more than the greatest length."""
+    path, left = Path(job["folder"]) / "sound", int(job["most_seconds"] * SOUND_RATE) * 2
+    with _opened(job) as container, path.open("wb") as file:
+        if not container.streams.audio:
+            raise jail.Refusal("no_audio")
+        for piece in _pieces(container, container.streams.audio[0]):
+            left -= file.write(piece[:left])
+            if left <= 0:
+                break
+    return {"path": str(path)}
+
+
+def _pieces(container: Any, heard: Any) -> Iterator[bytes]:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SOUND_RATE)
+    for packet in container.demux(heard):
+        # One that is damaged is a gap, not the end.
+        with suppress(av.error.InvalidDataError):
+            for frame in packet.decode():
+                yield from map(_bytes_of, resampler.resample(frame))
+    yield from map(_bytes_of, resampler.resample(None))
+
+
+def _bytes_of(frame: Any) -> bytes:
+    # A plane is longer than what it holds.
+    return bytes(frame.planes[0])[: frame.samples * 2]
+
+
+ACTS = {"image": _picture, "video": _video, "sound": _sound}
 
 if __name__ == "__main__":
     jail.serve(decode)

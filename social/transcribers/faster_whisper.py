@@ -1,7 +1,7 @@
 """Whisper by CTranslate2: the extra `whisper`. The model is loaded once in a process, and never before a fork.
 
-A transcription runs in the process that asks for it: one of the `cpu` queue, whose workers hold one task each and are
-ended by Celery's hard time limit, should the decoder hang. What it decodes is a video that our own decoder wrote anew.
+A transcription runs in the process that asks for it: one of the `cpu` queue, whose workers hold one task each. What it
+is given are numbers: the video's sound was decoded in the jail.
 """
 
 import importlib
@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 from django.conf import settings
 
 from core.errors import VendorTimeout, VendorUnavailable
-from social.errors import MediaUnreadable
 from social.models import Post
 from social.transcribers.contract import NoWords, Segment, Transcript
 from social.transcribers.guard import Heard, believable
+from social.transcribers.sound import NoSound, samples_of
 from social.transcribers.video import stored_video
 
 BATCH = 8
@@ -42,14 +42,8 @@ class FasterWhisperTranscriber:
         with stored_video(post) as path:
             if path is None:
                 return NoWords(state="no_video")
-            try:
-                model = _model(os.getpid(), settings.WHISPER_MODEL, settings.WHISPER_DEVICE)
-            except (ValueError, RuntimeError, OSError) as problem:
-                return NoWords(
-                    state="unavailable", advice=f"{FETCH.format(settings.WHISPER_MODEL)} ({type(problem).__name__})"
-                )
             with _one_at_a_time:
-                return _transcribe(engine, model, path)
+                return _transcribe(engine, path)
 
 
 @cache
@@ -66,18 +60,23 @@ def _model(process: int, name: str, device: str) -> Any:
     )
 
 
-def _transcribe(engine: Any, model: Any, path: Path) -> Transcript | NoWords:
+def _transcribe(engine: Any, path: Path) -> Transcript | NoWords:
     try:
-        audio = engine.decode_audio(str(path))
-    except IndexError:
-        # What PyAV says of a file without a sound track.
+        model = _model(os.getpid(), settings.WHISPER_MODEL, settings.WHISPER_DEVICE)
+    except (ValueError, RuntimeError, OSError) as problem:
+        return NoWords(state="unavailable", advice=f"{FETCH.format(settings.WHISPER_MODEL)} ({type(problem).__name__})")
+    try:
+        samples = samples_of(path)
+    except NoSound:
         return NoWords(state="no_audio")
-    except (ValueError, OSError) as problem:
-        raise MediaUnreadable(details={"problem": type(problem).__name__}) from None
     try:
-        heard, told = _hear(engine, model, audio)
+        heard, told = _hear(engine, model, samples)
     except RuntimeError as problem:
         raise VendorUnavailable(details={"problem": str(problem)[:200]}) from None
+    return _told(heard, told)
+
+
+def _told(heard: list[Heard], told: Any) -> Transcript | NoWords:
     if not heard:
         return NoWords(state="no_speech")
     segments = believable(heard, language_probability=told.language_probability)
@@ -88,10 +87,10 @@ def _transcribe(engine: Any, model: Any, path: Path) -> Transcript | NoWords:
     )
 
 
-def _hear(engine: Any, model: Any, audio: Any) -> tuple[list[Heard], Any]:
+def _hear(engine: Any, model: Any, samples: Any) -> tuple[list[Heard], Any]:
     started = time.monotonic()
     pipeline = engine.BatchedInferencePipeline(model)
-    found, told = pipeline.transcribe(audio, batch_size=BATCH, vad_filter=True, without_timestamps=False)
+    found, told = pipeline.transcribe(samples, batch_size=BATCH, vad_filter=True, without_timestamps=False)
     heard: list[Heard] = []
     # Nothing is decoded before it is asked for.
     for part in found:

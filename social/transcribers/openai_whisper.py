@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from django.conf import settings
 
 from core.errors import VendorUnavailable
-from social.errors import MediaUnreadable
 from social.models import Post
 from social.transcribers.contract import NoWords, Segment, Transcript
 from social.transcribers.guard import Heard, believable
@@ -42,8 +41,6 @@ class OpenAIWhisperTranscriber:
                 samples = samples_of(path)
             except NoSound:
                 return NoWords(state="no_audio")
-            except (ValueError, OSError) as problem:
-                raise MediaUnreadable(details={"problem": type(problem).__name__}) from None
             with _one_at_a_time:
                 return _transcribe(samples)
 
