@@ -43,7 +43,7 @@ def save_posts(found: Sequence[ScrapedPost], *, source: str, at: datetime) -> di
         keys = [{"platform": platform, "key": key} for platform, key in map(_key, posts)]
         ids = {(platform, key): post_id for platform, key, post_id in _execute("find_posts", keys)}
         _save_snapshots(posts, ids, source=source, at=at)
-        _save_media(posts, ids)
+        _save_media(posts, ids, at=at)
     return ids
 
 
@@ -127,14 +127,14 @@ def _save_snapshots(posts: Sequence[ScrapedPost], ids: dict[Key, UUID], *, sourc
         _execute("save_snapshots", rows, at=at, source=source)
 
 
-def _save_media(posts: Sequence[ScrapedPost], ids: dict[Key, UUID]) -> None:
+def _save_media(posts: Sequence[ScrapedPost], ids: dict[Key, UUID], *, at: datetime) -> None:
     rows: dict[tuple[UUID, str, int], dict[str, Any]] = {}
     for post in posts:
         for medium in post.media[:MOST_MEDIA]:
             row = _medium(ids[_key(post)], medium)
             rows.setdefault((row["post_id"], row["kind"], row["position"]), row)
     if rows:
-        _execute("save_media", [rows[key] for key in sorted(rows)])
+        _execute("save_media", [rows[key] for key in sorted(rows)], at=at)
 
 
 def _medium(post_id: UUID, medium: Media) -> dict[str, Any]:

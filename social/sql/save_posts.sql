@@ -1,5 +1,6 @@
--- One row a post. The newer word wins; a post that was only seen in a list never blanks what a full one knew, and a count
--- that is not known this time stays as it was known.
+-- One row a post. The newer word wins; a list, which shortens and rounds, never touches what a full word said, save for the
+-- counts; and a count that is not known this time stays as it was known. A full word counts even where a list was
+-- faster by a moment: only an older full word, or an older list, changes nothing.
 INSERT INTO social_post AS post (
     id, created_at, platform_id, platform_post_id, url, author, author_id, author_profile, title, text, language,
     posted_at, format, seconds, metrics, engagement_score, details, captions, transcript, formatted_transcript,
@@ -21,22 +22,40 @@ ON CONFLICT (platform_id, platform_post_id) DO UPDATE SET
     author = coalesce(nullif(excluded.author, ''), post.author),
     author_id = coalesce(nullif(excluded.author_id, ''), post.author_id),
     author_profile = post.author_profile || excluded.author_profile,
-    title = coalesce(nullif(excluded.title, ''), post.title),
-    text = CASE WHEN excluded.collected_at IS NULL THEN coalesce(nullif(excluded.text, ''), post.text) ELSE excluded.text END,
+    title = CASE WHEN excluded.collected_at IS NULL AND post.title <> '' OR excluded.title = '' THEN post.title ELSE excluded.title END,
+    text = CASE WHEN excluded.collected_at IS NULL AND post.text <> '' THEN post.text ELSE excluded.text END,
     language = coalesce(nullif(excluded.language, ''), post.language),
-    posted_at = coalesce(excluded.posted_at, post.posted_at),
+    posted_at = CASE
+        WHEN excluded.collected_at IS NULL THEN coalesce(post.posted_at, excluded.posted_at)
+        ELSE coalesce(excluded.posted_at, post.posted_at)
+    END,
     format = CASE
         WHEN excluded.collected_at IS NULL AND post.format <> '' THEN post.format
         ELSE coalesce(nullif(excluded.format, ''), post.format)
     END,
-    seconds = coalesce(excluded.seconds, post.seconds),
-    metrics = post.metrics || excluded.metrics,
-    engagement_score = coalesce(excluded.engagement_score, post.engagement_score),
+    seconds = CASE
+        WHEN excluded.collected_at IS NULL THEN coalesce(post.seconds, excluded.seconds)
+        ELSE coalesce(excluded.seconds, post.seconds)
+    END,
+    metrics = CASE
+        WHEN post.seen_at <= excluded.seen_at THEN post.metrics || excluded.metrics
+        ELSE excluded.metrics || post.metrics
+    END,
+    engagement_score = CASE
+        WHEN excluded.collected_at IS NULL AND post.collected_at IS NOT NULL THEN post.engagement_score
+        ELSE coalesce(excluded.engagement_score, post.engagement_score)
+    END,
     details = CASE WHEN excluded.collected_at IS NULL THEN post.details ELSE excluded.details END,
     captions = CASE WHEN excluded.captions = '[]' THEN post.captions ELSE excluded.captions END,
     collected_at = coalesce(excluded.collected_at, post.collected_at),
-    seen_at = excluded.seen_at,
+    seen_at = greatest(excluded.seen_at, post.seen_at),
     source = CASE WHEN excluded.collected_at IS NULL AND post.collected_at IS NOT NULL THEN post.source ELSE excluded.source END,
-    raw = coalesce(excluded.raw, post.raw),
-    raw_until = coalesce(excluded.raw_until, post.raw_until)
-WHERE post.seen_at <= excluded.seen_at
+    raw = CASE
+        WHEN excluded.collected_at IS NULL AND post.collected_at IS NOT NULL THEN post.raw
+        ELSE coalesce(excluded.raw, post.raw)
+    END,
+    raw_until = CASE
+        WHEN excluded.collected_at IS NULL AND post.collected_at IS NOT NULL THEN post.raw_until
+        ELSE coalesce(excluded.raw_until, post.raw_until)
+    END
+WHERE post.seen_at <= excluded.seen_at OR coalesce(post.collected_at, '-infinity') < excluded.collected_at

@@ -62,17 +62,30 @@ def test_a_post_is_saved_with_all_that_is_known():
 
 def test_a_list_never_blanks_what_a_full_word_knew():
     save(FULL)
-    save(LISTED, at=AT + timedelta(hours=1), source="list")
+    before = saved()
+    rounded = {"title": "A...", "posted_at": AT, "seconds": 12.0, "raw": {"short": 1}}
+    save(replace(LISTED, **rounded), at=AT + timedelta(hours=1), source="list")
     post = saved()
     assert (post.text, post.format, post.author, post.collected_at, post.source) == (
-        "hel...",
+        "hello",
         "video",
         "jack",
         AT,
         "test",
     )
     assert post.metrics == {"likes": 71, "comments": 5, "views": 1000}
-    assert (post.details, len(post.captions), bool(post.raw)) == ({"hashtags": ["a"]}, 1, True)
+    assert (post.details, len(post.captions), post.raw) == ({"hashtags": ["a"]}, 1, before.raw)
+    assert (post.posted_at, post.seconds, post.title) == (before.posted_at, 12.5, "A...")
+    assert (post.engagement_score, post.raw_until) == (before.engagement_score, before.raw_until)
+    assert post.seen_at == AT + timedelta(hours=1)
+
+
+def test_a_full_word_counts_although_a_list_was_faster_by_a_moment():
+    save(LISTED, at=AT + timedelta(seconds=1), source="list")
+    save(FULL)
+    post = saved()
+    assert (post.text, post.collected_at, post.source, post.seen_at) == ("hello", AT, "test", AT + timedelta(seconds=1))
+    assert post.metrics == {"likes": 71, "comments": 5, "views": 1000}
 
 
 def test_what_was_only_listed_is_not_collected_until_it_is():
@@ -84,8 +97,11 @@ def test_what_was_only_listed_is_not_collected_until_it_is():
 
 def test_an_older_word_that_comes_late_changes_nothing_and_leaves_its_snapshot():
     save(FULL)
-    save(replace(FULL, text="old", metrics=Metrics(likes=3)), at=AT - timedelta(hours=1))
-    assert (saved().text, saved().metrics["likes"]) == ("hello", 70)
+    PostMedia.objects.filter(kind="video").update(state="failed")
+    old = tuple(replace(medium, url="https://gone.example/1") for medium in FULL.media)
+    save(replace(FULL, text="old", metrics=Metrics(likes=3), media=old), at=AT - timedelta(hours=1))
+    assert (saved().text, saved().metrics["likes"], saved().seen_at) == ("hello", 70, AT)
+    assert PostMedia.objects.values_list("state", "source_url").get(kind="video") == ("failed", FULL.media[0].url)
     assert [*MetricSnapshot.objects.order_by("taken_at").values_list("likes", flat=True)] == [3, 70]
 
 
