@@ -3,18 +3,23 @@
 import zlib
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin
-from django.core.files.storage import default_storage
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 
 from core.admin import Between, ReadOnlyAdmin, RowAdmin, counted, one_of
+from core.errors import Problem
 from core.queue import enqueue
-from social.models import MetricSnapshot, Platform, Post, PostMedia, UserPostActivity, Wanted
+from social.models import MetricSnapshot, Platform, Post, PostMedia, StoredFile, UserPostActivity, Wanted
+from social.storage import link
 
 COUNTS = ("likes", "comments", "shares", "views", "saves")
 # Of one post, on its page.
@@ -91,9 +96,10 @@ class PostAdmin(ReadOnlyAdmin):
 
     @admin.display(description="pictures")
     def pictures(self, post: Post) -> str:
-        stored = post.media.filter(kind__in=PICTURES, file__uploaded_at__isnull=False).select_related("file")
-        shown = [(default_storage.url(medium.file.name), str(medium)) for medium in stored if medium.file]
-        return format_html_join(" ", '<img src="{}" alt="{}" class="whyral-thumb" loading="lazy">', shown) or "-"
+        stored = post.media.filter(kind__in=PICTURES, file__uploaded_at__isnull=False)
+        # The thumbnail and the images before the frames, and those as they follow each other.
+        shown = sorted(stored, key=lambda medium: (medium.kind == "frame", medium.kind != "thumbnail", medium.position))
+        return format_html_join(" ", "{}", ((_thumb(medium),) for medium in shown)) or "-"
 
     @admin.display(description="growth")
     def growth(self, post: Post) -> str:
@@ -122,13 +128,17 @@ class PostAdmin(ReadOnlyAdmin):
         said = zlib.decompressobj().decompress(bytes(post.raw), MOST_RAW).decode("utf-8", "replace")
         return format_html("<details><summary>{} characters</summary><pre>{}</pre></details>", len(said), said)
 
-    @admin.action(description="Collect again", permissions=["view"])
+    def has_collect_permission(self, request: HttpRequest) -> bool:
+        # It costs what a vendor charges, so that to look is not enough.
+        return request.user.has_perm("social.change_post")
+
+    @admin.action(description="Collect again", permissions=["collect"])
     def collect_again(self, request: HttpRequest, queryset: QuerySet[Post]) -> None:
         posts = [*queryset]
         sent = [post for post in posts if enqueue("social.collect_again", post.pk)]
         self.note(request, sent, "Asked to be collected again.")
-        words = counted(len(sent), "post is", "posts are")
-        self.message_user(request, f"{words} being collected again.")
+        if sent:
+            self.message_user(request, f"{counted(len(sent), 'post is', 'posts are')} being collected again.")
         if len(sent) < len(posts):
             self.message_user(request, "The broker is away: try the others again shortly.", "error")
 
@@ -137,20 +147,30 @@ class PostAdmin(ReadOnlyAdmin):
 class PostMediaAdmin(ReadOnlyAdmin):
     """A picture, a video, a thumbnail or a frame."""
 
-    list_display = ["created_at", "thumb", "kind", "state", "error", "post", "size", "seconds"]
+    list_display = ["created_at", "thumb", "kind", "position", "state", "error", "post", "size", "seconds"]
     list_filter = [("created_at", Between), one_of("state", PostMedia.State.values)]
     list_select_related = ["file", "post"]
     search_fields = ["post__pk"]
     search_help_text = "The id of a post."
     ordering = ["-pk"]
 
+    def get_urls(self) -> list[URLPattern]:
+        show = self.admin_site.admin_view(self.show_picture)
+        return [path("<uuid:medium_id>/picture/", show, name="social_postmedia_picture"), *super().get_urls()]
+
+    def show_picture(self, request: HttpRequest, medium_id: UUID) -> HttpResponse:
+        """Where its bytes are. A bucket signs each link over the network: no page with fifty of them waits for that."""
+        if not (self.has_view_permission(request) or request.user.has_perm("social.view_post")):
+            raise PermissionDenied
+        file = get_object_or_404(StoredFile, shown_as=medium_id, shown_as__kind__in=PICTURES, uploaded_at__isnull=False)
+        try:
+            return redirect(link(file))
+        except (Problem, FileNotFoundError):
+            raise Http404 from None
+
     @admin.display(description="")
     def thumb(self, medium: PostMedia) -> str:
-        if medium.kind not in PICTURES or medium.file is None:
-            return "-"
-        return format_html(
-            '<img src="{}" alt="" class="whyral-thumb" loading="lazy">', default_storage.url(medium.file.name)
-        )
+        return _thumb(medium) if medium.kind in PICTURES and medium.file else "-"
 
     @admin.display(description="size")
     def size(self, medium: PostMedia) -> str:
@@ -183,6 +203,11 @@ class UserPostActivityAdmin(ReadOnlyAdmin):
 def _cells(snapshot: MetricSnapshot) -> tuple[str, ...]:
     counts = [_number(getattr(snapshot, name)) for name in (*COUNTS, "followers")]
     return (f"{snapshot.taken_at:%Y-%m-%d %H:%M}", *counts, snapshot.source)
+
+
+def _thumb(medium: PostMedia) -> str:
+    where = reverse("admin:social_postmedia_picture", args=[medium.pk])
+    return format_html('<img src="{}" alt="{}" class="whyral-thumb" loading="lazy">', where, medium)
 
 
 def _number(value: Any) -> str:

@@ -3,9 +3,12 @@
 import zlib
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
+from sandbox.supabase import SupabaseSandbox
 from social.models import MetricSnapshot, Platform, Post, PostComment, PostMedia, StoredFile, UserPostActivity, Wanted
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +65,49 @@ def test_the_list_finds_a_post_by_its_id_and_an_author_by_their_handle(desk, pos
     for term in (post.platform_post_id, "jack"):
         assert [*desk.get(page(Post) + f"?q={term}").context_data["cl"].result_list] == [post]
     assert [*desk.get(page(Post) + "?q=nobody").context_data["cl"].result_list] == []
+
+
+def picture(medium):
+    return reverse("admin:social_postmedia_picture", args=[medium.pk])
+
+
+def test_pictures_lead_to_signed_links_frames_in_their_order(desk, post):
+    file = StoredFile.objects.get()
+    frames = {at: PostMedia.objects.create(post=post, kind="frame", position=at, file=file) for at in (2000, 0, 1000)}
+    image = PostMedia.objects.get(kind="image")
+    told = desk.get(page(Post, "change", post.pk)).content.decode()
+    places = [told.index(picture(medium)) for medium in (image, frames[0], frames[1000], frames[2000])]
+    assert places == sorted(places)
+    assert file.name in desk.get(picture(image)).url
+    assert "sig" in desk.get(picture(image)).url
+
+
+def test_pages_open_while_the_bucket_is_away(desk, post, settings):
+    with SupabaseSandbox() as sandbox:
+        for name, value in sandbox.settings().items():
+            setattr(settings, name, value)
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "social.storage.supabase.SupabaseStorage"}}
+    assert desk.get(page(Post, "change", post.pk)).status_code == 200
+    assert desk.get(page(PostMedia)).status_code == 200
+    assert desk.get(picture(PostMedia.objects.get())).status_code == 404
+
+
+def colleague(client, *codenames):
+    somebody = User.objects.create_user("colleague@example.com", "a long password", is_staff=True)
+    somebody.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client.force_login(somebody)
+    return client
+
+
+def test_who_may_see_no_posts_sees_no_pictures(client, post):
+    assert colleague(client, "view_user").get(picture(PostMedia.objects.get())).status_code == 403
+
+
+def test_who_may_only_look_spends_no_money(client, post):
+    asked = {"action": "collect_again", "_selected_action": [str(post.pk)]}
+    answer = colleague(client, "view_post").post(page(Post), asked, follow=True)
+    assert "being collected again" not in answer.content.decode()
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("query", ["?platform=x", "?source=twitterapi", "?platform=instagram"])
