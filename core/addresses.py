@@ -5,7 +5,9 @@ where it is one. `CheckedSockets`, under the connection pool, resolves a name on
 is closed to us, and dials the checked one, while TLS and the Host header keep the name: neither a redirect nor a name
 that changes its mind (DNS rebinding) leads elsewhere.
 
-`OUTBOUND_ALLOWED_HOSTS` lists exact "host:port" pairs that skip both gates: the sandbox, or a model server next door.
+`OUTBOUND_ALLOWED_HOSTS` lists exact "host:port" pairs that skip both gates, in development: the sandbox. A `Network`
+may have such pairs of its own, in production too: the model server next door, whose address the operator gave. They
+hold for its calls only, over its connections only: an address that a user pasted, or a redirect, never leads there.
 """
 
 import os
@@ -13,7 +15,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +43,9 @@ HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[
 DISGUISED_ADDRESS = re.compile(r"(.*\.)?[0-9][^.]*")
 
 
-def check_url(url: str, *, base: str = "", params: Mapping[str, Any] | None = None) -> httpx.URL:
+def check_url(
+    url: str, *, base: str = "", params: Mapping[str, Any] | None = None, allowed: Collection[str] = ()
+) -> httpx.URL:
     """The parsed URL, or AddressRefused. The parsed form is what gets visited, so no second parser can disagree."""
     try:
         parsed = httpx.URL(urljoin(base, url))
@@ -53,7 +57,8 @@ def check_url(url: str, *, base: str = "", params: Mapping[str, Any] | None = No
         raise refused("scheme")
     if parsed.userinfo:
         raise refused("userinfo")
-    _check_host(parsed.raw_host.decode("ascii"), DEFAULT_PORTS[parsed.scheme] if parsed.port is None else parsed.port)
+    port = DEFAULT_PORTS[parsed.scheme] if parsed.port is None else parsed.port
+    _check_host(parsed.raw_host.decode("ascii"), port, allowed)
     return parsed
 
 
@@ -67,16 +72,17 @@ def check_address(text: str) -> None:
         raise refused("network")
 
 
-def is_allowed(host: str, port: int) -> bool:
-    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}") in settings.OUTBOUND_ALLOWED_HOSTS
+def _is_allowed(host: str, port: int, allowed: Collection[str]) -> bool:
+    pair = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return pair in allowed or pair in settings.OUTBOUND_ALLOWED_HOSTS
 
 
 def refused(reason: str) -> errors.AddressRefused:
     return errors.AddressRefused(details={"reason": reason})
 
 
-def _check_host(host: str, port: int) -> None:
-    if is_allowed(host, port):
+def _check_host(host: str, port: int, allowed: Collection[str]) -> None:
+    if _is_allowed(host, port, allowed):
         return
     if port not in DEFAULT_PORTS.values():
         raise refused("port")
@@ -140,11 +146,19 @@ class Network:
     """The connections of this process, kept for the next call."""
 
     def __init__(
-        self, *, resolve: Resolve = resolve_name, dial: Dial | None = None, tls: ssl.SSLContext | None = None
+        self,
+        *,
+        resolve: Resolve = resolve_name,
+        dial: Dial | None = None,
+        tls: ssl.SSLContext | None = None,
+        allowed: Collection[str] = (),
     ) -> None:
-        self._sockets = CheckedSockets(resolve=resolve, dial=dial or httpcore.SyncBackend())
-        self._tls = tls
+        self._sockets = CheckedSockets(resolve=resolve, dial=dial or httpcore.SyncBackend(), allowed=allowed)
+        self._tls, self._allowed = tls, allowed
         self._pools: dict[int, httpcore.ConnectionPool] = {}
+
+    def check(self, url: str, params: Mapping[str, Any]) -> httpx.URL:
+        return check_url(url, params=params, allowed=self._allowed)
 
     def send(self, request: httpx.Request, trip: Trip) -> httpcore.Response:
         url = request.url
@@ -186,8 +200,8 @@ class Network:
 class CheckedSockets(httpcore.NetworkBackend):
     """Opens connections to checked addresses only: `resolve` answers names, `dial` opens the socket."""
 
-    def __init__(self, *, resolve: Resolve, dial: Dial) -> None:
-        self._resolve, self._dial = resolve, dial
+    def __init__(self, *, resolve: Resolve, dial: Dial, allowed: Collection[str]) -> None:
+        self._resolve, self._dial, self._allowed = resolve, dial, allowed
 
     def connect_tcp(
         self,
@@ -209,7 +223,7 @@ class CheckedSockets(httpcore.NetworkBackend):
 
     def _checked_addresses(self, host: str, port: int, trip: Trip) -> list[str]:
         addresses = [host] if _is_literal(host) else self._look_up(host, port, trip)
-        if not is_allowed(host, port):
+        if not _is_allowed(host, port, self._allowed):
             for address in addresses:
                 check_address(address)
         return addresses[:MAX_ADDRESSES]

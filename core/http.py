@@ -227,7 +227,7 @@ class Door:
             self._sleep(pause)
 
     def _visit(self, call: Call, trip: Trip) -> Incoming:
-        url, headers = check_url(call.url, params=call.params), _checked_headers(call.headers)
+        url, headers = self._network.check(call.url, call.params), _checked_headers(call.headers)
         may_follow = call.follow_redirects and call.method in {"GET", "HEAD"}
         trip.host = url.raw_host.decode("ascii")
         for _ in range(1 + MAX_HOPS):
