@@ -1,9 +1,19 @@
-"""What beat sends, and when."""
+"""What beat sends, and when; how messages travel."""
 
 from typing import Any
 
 from celery.schedules import crontab
 
+# Without these a hung Redis blocks `.delay()` for ever, and a lost message comes back only after 100 s more.
+TRANSPORT = {
+    "visibility_timeout": 3600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
 QUEUES = ("default", "io", "cpu", "chat")
 # Tasks that are not for the default queue.
 ROUTES = {name: {"queue": "io"} for name in ("social.sweep", "social.sweep_media", "social.collect_again")}
@@ -14,6 +24,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "send-waiting-mail": {"task": "accounts.send_waiting_mail", "schedule": 30.0, "options": {"expires": 30}},
     "finish-erasures": {"task": "accounts.finish_erasures", "schedule": 300.0, "options": {"expires": 300}},
+    "sweep-analyses": {"task": "analysis.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "sweep-collections": {"task": "social.sweep", "schedule": 10.0, "options": {"queue": "io", "expires": 10}},
     "sweep-media": {"task": "social.sweep_media", "schedule": crontab(hour=4, minute=10)},
     "tidy-posts": {"task": "social.tidy", "schedule": crontab(hour=3, minute=30)},

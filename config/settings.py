@@ -20,10 +20,15 @@ from config.env import (
     local_dir,
 )
 from config.logs import logging_config, start_sentry
-from config.schedule import QUEUES, ROUTES, SCHEDULE
+from config.schedule import QUEUES, ROUTES, SCHEDULE, TRANSPORT
 
 # isort: off
-from config.vendors import (  # noqa: F401  (settings like all others; they fill a file of their own)
+from config.analyst import (  # noqa: F401  (settings like all others; they fill files of their own)
+    ANALYSIS_LEASE_SECONDS, ANALYSIS_PROVIDERS, ANALYSIS_VIDEO_SECONDS, GEMINI_ANALYSIS_MODEL, GEMINI_API_KEYS,
+    GEMINI_CHAT_MODEL, GEMINI_URL, MODEL_SECONDS, SELF_HOSTED_LLM_KEY, SELF_HOSTED_LLM_MODEL, SELF_HOSTED_LLM_SEES,
+    SELF_HOSTED_LLM_URL,
+)  # fmt: skip
+from config.vendors import (  # noqa: F401
     BRIGHTDATA_API_KEY, BRIGHTDATA_DATASETS, BRIGHTDATA_URL, BRIGHTDATA_WEBHOOK_TOKEN, COMMENTS_PER_POST,
     FRAMES_PER_VIDEO, IMAGE_MAX_BYTES, MEDIA_DAYS, MEDIA_LINK_SECONDS, MEDIA_ROOT, MEDIA_STORAGE,
     POST_FRESHNESS_HOURS, RAW_RECORD_DAYS, RECENT_POSTS, SAMPLE_POSTS, SCRAPERS, SUPABASE_BUCKET, SUPABASE_SECRET_KEY,
@@ -136,16 +141,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SOFT_TIME_LIMIT = 120
 CELERY_TASK_TIME_LIMIT = 150
-# Without these a hung Redis blocks `.delay()` for ever, and a lost message comes back only after 100 s more.
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 3600,
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    "socket_timeout": 5,
-    "socket_connect_timeout": 2,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = TRANSPORT
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 2
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"

@@ -1,4 +1,4 @@
-"""What the environment says of the outside services that posts are collected with."""
+"""What the environment says of the outside services that posts are collected with, and how often each may be asked."""
 
 from typing import Any
 
@@ -39,6 +39,8 @@ VENDOR_BUDGETS: dict[str, tuple[int, float]] = {
     "twitterapi": (env.int("TWITTERAPI_REQUESTS_PER_SECOND", default=15), 1),
     "youtube_api": (env.int("YOUTUBE_API_REQUESTS_PER_SECOND", default=20), 1),
     "ytdlp": (env.int("YTDLP_RUNS_PER_MINUTE", default=30), 60),
+    "gemini": (env.int("GEMINI_REQUESTS_PER_MINUTE", default=300), 60),
+    "openai_compatible": (env.int("SELF_HOSTED_LLM_REQUESTS_PER_MINUTE", default=300), 60),
 }
 YOUTUBE_API_UNITS_PER_DAY = env.int("YOUTUBE_API_UNITS_PER_DAY", default=10_000)
 

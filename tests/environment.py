@@ -21,6 +21,8 @@ VENDORS = (
     "YOUTUBE_",
     "YTDLP_",
     "WHISPER_",
+    "GEMINI_",
+    "SELF_HOSTED_",
     "DODO_",
     "STRIPE_",
     "SUPABASE_",

@@ -1,0 +1,31 @@
+"""What the environment says of the models that explain posts and answer in chats."""
+
+from config.env import env
+
+# Google's limits are per project: keys of one project share them, so only those of several projects help each other.
+GEMINI_API_KEYS: list[str] = list(
+    dict.fromkeys(
+        key.strip()
+        for name in ("GEMINI_API_KEY", *(f"GEMINI_API_KEY_{number}" for number in range(1, 6)))
+        for key in env.list(name, default=[])
+        if key.strip()
+    )
+)
+GEMINI_URL = env.str("GEMINI_URL", default="https://generativelanguage.googleapis.com").rstrip("/")
+GEMINI_ANALYSIS_MODEL = env.str("GEMINI_ANALYSIS_MODEL", default="gemini-3.8-flash")
+GEMINI_CHAT_MODEL = env.str("GEMINI_CHAT_MODEL", default="gemini-3.5-flash-lite")
+
+SELF_HOSTED_LLM_URL = env.str("SELF_HOSTED_LLM_URL", default="").rstrip("/")
+SELF_HOSTED_LLM_KEY = env.str("SELF_HOSTED_LLM_KEY", default="")
+SELF_HOSTED_LLM_MODEL = env.str("SELF_HOSTED_LLM_MODEL", default="default")
+SELF_HOSTED_LLM_SEES = env.bool("SELF_HOSTED_LLM_SEES", default=False)
+
+# How long a model may take for one answer, uploads and streams included: less than the lease of whoever asks.
+MODEL_SECONDS = env.int("MODEL_SECONDS", default=120)
+
+# How long a post is held without a sign of life of its worker: a third of it passes between two signs.
+ANALYSIS_LEASE_SECONDS = env.float("ANALYSIS_LEASE_SECONDS", default=30.0)
+# Who explains, in this order, until one answers; whoever has no key is passed over. The rules always answer.
+ANALYSIS_PROVIDERS = env.list("ANALYSIS_PROVIDERS", default=["gemini", "openai_compatible", "rules"])
+# A public video of YouTube that is no longer than this is shown whole to a model that sees.
+ANALYSIS_VIDEO_SECONDS = env.int("ANALYSIS_VIDEO_SECONDS", default=180)
