@@ -102,7 +102,9 @@ def collect_comments(post: PostAddress, *, user_id: UUID | None = None, newer_th
         return _one("comments", post.platform, post.post_id, newer_than=moment)
 
 
-def stored_posts(addresses: Sequence[PostAddress], *, newer_than: datetime) -> dict[PostAddress, Stored]:
+def stored_posts(
+    addresses: Sequence[PostAddress], *, newer_than: datetime, reused: bool = True
+) -> dict[PostAddress, Stored]:
     """Those of these posts that were collected since."""
     found: dict[PostAddress, Stored] = {}
     for platform in {address.platform for address in addresses}:
@@ -110,7 +112,7 @@ def stored_posts(addresses: Sequence[PostAddress], *, newer_than: datetime) -> d
         rows = Post.objects.filter(platform=platform, platform_post_id__in=[*ours], collected_at__gte=newer_than)
         for key, post_id, at in rows.values_list("platform_post_id", "pk", "collected_at"):
             if at is not None:
-                found[ours[key]] = Stored(post_id=post_id, collected_at=at, reused=True)
+                found[ours[key]] = Stored(post_id=post_id, collected_at=at, reused=reused)
     return found
 
 
@@ -138,24 +140,24 @@ def _standing(
     addresses: Sequence[PostAddress], before: dict[PostAddress, Stored], moment: datetime, closed: set[str]
 ) -> Collected:
     missing = [address for address in addresses if address not in before]
-    now_there = stored_posts(missing, newer_than=moment) if missing else {}
-    fresh = {
-        address: Stored(post_id=post.post_id, collected_at=post.collected_at, reused=False)
-        for address, post in now_there.items()
-    }
-    failed: dict[PostAddress, Failed] = {}
+    fresh = stored_posts(missing, newer_than=moment, reused=False)
+    left = [address for address in missing if address not in fresh]
+    failed = {address: Failed(code="platform_inactive") for address in left if address.platform in closed}
     waiting: dict[PostAddress, float] = {}
-    for address in (each for each in missing if each not in fresh):
-        if address.platform in closed:
-            failed[address] = Failed(code="platform_inactive")
-            continue
+    done: list[PostAddress] = []
+    for address in (each for each in left if each not in failed):
         progress = _progress("post", address.platform, address.post_id)
         if progress.state == "waiting":
             waiting[address] = progress.retry_in
+        elif progress.failed:
+            failed[address] = progress.failed
         else:
-            failed[address] = progress.failed or Failed(code="internal", retryable=True)
+            done.append(address)
+    # Somebody else brought these between our two looks.
+    late = stored_posts(done, newer_than=moment, reused=False)
+    failed |= {address: Failed(code="internal", retryable=True) for address in done if address not in late}
     return Collected(
-        stored=before | fresh,
+        stored=before | fresh | late,
         failed=failed,
         waiting=frozenset(waiting),
         retry_in=min(waiting.values(), default=0.0),
