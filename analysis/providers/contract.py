@@ -90,8 +90,10 @@ class Provider(Protocol):
     """One analyst. Stateless; raises errors of core.errors and analysis.errors, never a vendor's own."""
 
     name: ClassVar[str]
-    # Whether it reads pictures and videos.
-    sees: ClassVar[bool]
+
+    @property
+    def sees(self) -> bool:
+        """Whether it reads pictures and videos."""
 
     def is_configured(self) -> bool:
         """Whether there is a key or an address for it."""
