@@ -21,7 +21,7 @@ ALIKE = str.maketrans(dict.fromkeys('\u2018\u2019\u201a\u201b\u201c\u201d\u201e\
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
 FEWEST_WORDS = 3
 # So many words of our orders in a row are no accident.
-ECHO = 9
+ECHO = 12
 
 USUAL = r"(?:its|the|their|his|her) (?:author's |creator's |own )*(?:usual|typical|normal|median|baseline|average)"
 # How a claim says what a verdict says. What stands before it in its clause may take it back.
@@ -37,7 +37,8 @@ SAYS: Mapping[str, re.Pattern[str]] = {
 }
 TAKES_BACK = re.compile(
     r"\b(?:not|no|never|nor|neither|nothing|cannot|without|whether|if|would|could|might|may|should|instead|rather|"
-    r"too early|far from|hardly|until|before|unless|fail\w*|lack\w*|miss\w*|needs?|wants?|aims?|hop\w+)\b|n['\u2019]t\b",
+    r"too early|far from|hardly|until|before|unless|fail\w*|"
+    r"lack\w*|miss\w*|needs?|wants?|aims?|hop\w+)\b|n['\u2019]t\b",
     re.IGNORECASE,
 )
 CLAUSE = re.compile(r"[.;:,!?\u2013\u2014]|\b(?:but|yet|however|although|while)\b", re.IGNORECASE)
@@ -50,15 +51,15 @@ TELLS = re.compile(
 
 def find_fault(text: str, cited: Sequence[Evidence], dossier: Dossier) -> Fault | None:
     """The first thing that is wrong with it, or None."""
-    if set(CITATION.findall(text)) - {item.id for item in dossier.evidence}:
-        return "citation"
-    if _echoes_orders(text):
-        return "orders"
     told = [_fold(item.text) for item in cited]
     told.append(" ".join(told))
     if any(len(quote.split()) >= FEWEST_WORDS and not _occurs(quote, told) for quote in find_quotes(text)):
         return "quote"
     own_words = _without_quotes(text, told)
+    if set(CITATION.findall(own_words)) - {item.id for item in dossier.evidence}:
+        return "citation"
+    if _echoes_orders(own_words):
+        return "orders"
     if contradicts_verdict(own_words, dossier.verdict.label):
         return "verdict"
     return None if _numbers_hold(own_words, cited, dossier) else "number"

@@ -35,17 +35,21 @@ BEFORE = re.compile(
     r"\s*(?:about|around|over|nearly|almost|some|roughly)?\s*$",
     re.IGNORECASE,
 )
-MEDIAN = re.compile(r"(?:median|baseline)(?:\s+of)?\s*$", re.IGNORECASE)
+MEDIAN = re.compile(r"(?:median|baseline)(?:\s+engagement)?(?:\s+of)?\s*$", re.IGNORECASE)
 # "2x per week" and "2x speed" are advice. "3 times" is one too, unless it is 3 times the usual.
 TIMES = re.compile(
     rf"\s?[x\u00d7](?![a-z])(?!\s+(?:a|per|each|speed|zoom)\b)|\s+times\b(?=.{{0,40}}?(?:{USUALLY}))", re.IGNORECASE
 )
+# "2 x comments" is how comments are weighed.
+WEIGHT = re.compile(rf"\s[x\u00d7]\s(?:{METRIC})", re.IGNORECASE)
 PERCENT = re.compile(r"\s?%|\s+per ?cent\b", re.IGNORECASE)
 PERCENTILE = re.compile(r"(?:st|nd|rd|th)?\s+percentile", re.IGNORECASE)
 PERCENTILE_OF = re.compile(r"percentile\s*(?::|=|of|is|was|at)?\s*$", re.IGNORECASE)
 RATE = re.compile(
     r"rate|ratio|engagement|of (?:its |the |their |all )?(?:views|viewers|followers?|likes)", re.IGNORECASE
 )
+# "12 for every 100 views" counts no views.
+PER = re.compile(r"(?:every|per|each)\s*$", re.IGNORECASE)
 NEAR = 36
 ABOUT = re.compile(r"(?:about|around|roughly|approximately|some|~)\s*$", re.IGNORECASE)
 MORE = re.compile(r"(?:over|more than|above|at least|exceed(?:ed|s|ing))\s*$", re.IGNORECASE)
@@ -117,7 +121,7 @@ def know(dossier: Dossier, cited: Iterable[Evidence]) -> Known:
 def bears(known: Known, figure: Figure) -> bool | None:
     """Whether what was measured bears this number; None where nothing of its kind was measured."""
     if figure.kind == "rate":
-        return any(figure.fits(rate) for rate in _rates(known)) or None
+        return any(figure.fits(rate) for rate in (*known.get("engagement_rate", ()), *_rates(known))) or None
     values = set(known.get(figure.kind, ()))
     if figure.kind == "comments":
         values |= known.get("seen", frozenset())
@@ -155,6 +159,8 @@ def _half_of_last_digit(number: str) -> float:
 
 
 def _kind_of(before: str, after: str) -> str:
+    if PER.search(before) or WEIGHT.match(after):
+        return ""
     if PERCENTILE.match(after) or PERCENTILE_OF.search(before):
         return "percentile"
     if TIMES.match(after):

@@ -10,17 +10,18 @@ from analysis.plain import cut, make_visible
 from analysis.providers.contract import Prompt
 
 FOLDER = Path(__file__).parent / "prompts"
-LONGEST_ITEM = 600
+SHORTEST_ITEM, LONGEST_ITEM = 100, 600
+CUT = " [cut]"
 LONGEST_FACT = 1_000
 # Characters that each kind of evidence may take, in the order in which they are shown: 60,000, or some 15,000 tokens.
 # What does not fit is left out at the end of its kind, and counted there.
 ROOM: Mapping[EvidenceKind, int] = {
-    "metric": 6_000,
+    "metric": 4_000,
     "profile": 2_000,
-    "caption": 12_000,
-    "transcript": 20_000,
-    "frame": 6_000,
-    "comment": 14_000,
+    "caption": 10_000,
+    "transcript": 24_000,
+    "frame": 4_000,
+    "comment": 16_000,
 }
 MARKS = ("BEGIN ", "END ")
 
@@ -75,7 +76,7 @@ def _disarm(line: str, boundary: str) -> str:
 def _fold(text: str, longest: int = LONGEST_ITEM) -> str:
     """One line of bounded length."""
     line = " ".join(make_visible(text[: 4 * longest]).split())
-    return line if len(line) <= longest else f"{cut(line, longest)} [cut]"
+    return line if len(line) <= longest else cut(line, longest) + CUT
 
 
 def _known(dossier: Dossier) -> dict[str, list[str]]:
@@ -119,20 +120,23 @@ def _evidence(items: Sequence[Evidence]) -> list[str]:
 
 
 def _fit(items: Sequence[Evidence], kind: str, room: int) -> list[str]:
+    """Where not all of them fit whole, each is cut to its share, so that the end of a long video is heard too."""
+    longest = max(SHORTEST_ITEM, min(LONGEST_ITEM, room // max(len(items), 1)))
     lines: list[str] = []
     for item in items:
-        line = _line(item)
-        room -= len(line) + 1
+        line = _line(item, longest)
+        room -= len(line)
         if room < 0:
             return [*lines, f"({len(items) - len(lines)} more items of kind {kind} are not shown)"]
         lines.append(line)
     return lines
 
 
-def _line(item: Evidence) -> str:
+def _line(item: Evidence, longest: int) -> str:
     when = "" if item.start is None else f" {item.start:.1f}s"
     until = "" if item.end is None else f"-{item.end:.1f}s"
-    return f"[{_fold(item.id, 12)}] ({item.kind}{when}{until}) {_fold(item.text)}"
+    head = f"[{_fold(item.id, 12)}] ({item.kind}{when}{until}) "
+    return head + _fold(item.text, max(longest - len(head) - len(CUT), 1))
 
 
 def _ids(ids: Sequence[str]) -> str:
