@@ -139,7 +139,7 @@ class YouTubeApiSandbox(Sandbox):
         channel_id = self.add_channel(handle, channel_id=channel_id)
         for number in range(INVENTED):
             moment = f"2026-05-{number + 1:02}T12:00:00Z"
-            self.add_video(f"invent{len(self.videos):05}", channel_id=channel_id, snippet={"publishedAt": moment})
+            self.add_video(f"invent{len(self.videos):04}0", channel_id=channel_id, snippet={"publishedAt": moment})
         return channel_id
 
     routes = [

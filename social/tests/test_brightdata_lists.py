@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from pytest_django import Settings
 
+from core import redis
+from core.errors import VendorAnswerInvalid
 from sandbox.brightdata import RECORDS, BrightDataSandbox
 from social import platforms
 from social.facts import AuthorAddress, Lost, NotReady, PostAddress
 from social.scrapers.brightdata import BrightData
+from social.tests.damage import damaged
 
 AURORA = AuthorAddress(platform="instagram", handle="padaria.aurora")
 
@@ -50,7 +55,7 @@ def test_a_row_of_a_list_that_names_no_post_is_passed_over(bright, code):
     job = BrightData().recent_posts(AURORA, limit=5)
     assert isinstance(job, NotReady)
     bright.fail("download", status=200, body=rows)
-    assert [each.address for each in BrightData().recent_posts(AURORA, limit=5, job=job.job)] == [  # type: ignore[union-attr]
+    assert [each.address for each in BrightData().recent_posts(AURORA, limit=5, job=job.job)] == [
         instagram("DSbxPhoto01")
     ]
 
@@ -90,3 +95,21 @@ def test_a_discovery_that_found_nothing_says_so_by_failing(bright):
     bright.knobs.end, bright.knobs.message = "failed", "No data found in discovery"
     lost = listed()
     assert (type(lost), lost.state) == (Lost, "not_found")
+
+
+@examples(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=damaged(RECORDS["instagram_posts"]))
+def test_no_damage_to_a_list_names_a_post_that_is_none(bright, rows):
+    bright.reset()
+    redis.client().flushall()
+    begun = BrightData().recent_posts(AURORA, limit=5)
+    assert isinstance(begun, NotReady)
+    bright.fail("download", status=200, body=rows)
+    posts: Any
+    try:
+        posts = BrightData().recent_posts(AURORA, limit=5, job=begun.job)
+    except VendorAnswerInvalid:
+        return
+    if not isinstance(posts, Lost):
+        named = [platforms.parse_post_url(post.address.url).post_id for post in posts]
+        assert named == [post.address.post_id for post in posts]

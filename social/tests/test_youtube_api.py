@@ -44,7 +44,7 @@ def add_videos(youtube: YouTubeApiSandbox, channel_id: str, number: int) -> list
     """Their ids, the newest first."""
     days = [f"2026-{1 + day // 28:02}-{1 + day % 28:02}T12:00:00Z" for day in range(number)]
     ids = [
-        youtube.add_video(f"video{day:06}", channel_id=channel_id, snippet={"publishedAt": moment})
+        youtube.add_video(f"video{day:05}0", channel_id=channel_id, snippet={"publishedAt": moment})
         for day, moment in enumerate(days)
     ]
     return ids[::-1]

@@ -1,5 +1,6 @@
 """yt-dlp: what it says in our words, and the walls around it."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -191,10 +192,8 @@ def test_what_says_nothing_of_the_post_is_an_error_of_ours(said, problem, rest):
 
 @given(st.text())
 def test_no_words_break_it(said):
-    try:
+    with suppress(errors.VendorProblem):
         assert isinstance(lost(said, ADDRESS), Lost)
-    except errors.VendorProblem:
-        assert said is not None
 
 
 class Pages(Sandbox):

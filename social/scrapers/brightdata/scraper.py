@@ -203,6 +203,5 @@ def _address_of(row: Row, author: AuthorAddress) -> PostAddress | None:
 
 def _is_theirs(post: ScrapedPost, author: AuthorAddress) -> bool:
     """Not what they only repeat or appear in, for a baseline is of their own; a row that does not say is believed."""
-    if post.author.author_id and author.author_id:
-        return post.author.author_id == author.author_id
-    return not author.handle or post.author.handle.lower() in {"", author.handle.lower()}
+    # A channel's page has nobody else's videos, and its handle may have been another.
+    return author.platform == "youtube" or post.author.handle.lower() in {"", author.handle.lower()}

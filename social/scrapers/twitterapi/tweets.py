@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from social.facts import Author, AuthorAddress, Format, Media, Metrics, PostAddress, ScrapedPost
+from social.platforms.x import ID, LARGEST_ID
 from social.scrapers.reading import count, entry, flag, items, link, moment, text, texts
 
 MOST_MEDIA = 20  # X shows four; a broken answer may hold any number
 MOST_LINKS = 50
 LONGEST_QUOTE = 10_000
-ID = re.compile(r"[1-9][0-9]{0,18}")
 SHORT_LINK = "https://t.co/"
 ESCAPED = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}  # all that X escapes; the ampersand last
 # Not languages but states: media only, links only, not determined ... https://docs.x.com
@@ -42,8 +42,7 @@ def post(tweet: Mapping[str, Any], address: PostAddress, *, listed: bool = False
 
 
 def id_of(tweet: Mapping[str, Any]) -> str:
-    found = text(tweet.get("id"), limit=21)
-    return found if ID.fullmatch(found) else ""
+    return _id(tweet.get("id"))
 
 
 def author(tweet: Mapping[str, Any]) -> Author:
@@ -87,8 +86,7 @@ def is_by(tweet: Mapping[str, Any], whose: AuthorAddress) -> bool:
 
 
 def answered(tweet: Mapping[str, Any]) -> str:
-    found = text(tweet.get("inReplyToId"), limit=21)
-    return found if ID.fullmatch(found) else ""
+    return _id(tweet.get("inReplyToId"))
 
 
 def is_in_conversation(tweet: Mapping[str, Any], root: str) -> bool:
@@ -114,6 +112,11 @@ def words(tweet: Mapping[str, Any]) -> str:
     for escaped, plain in ESCAPED.items():
         written = written.replace(escaped, plain)
     return text(written)
+
+
+def _id(value: object) -> str:
+    found = text(value, limit=21)
+    return found if ID.fullmatch(found) and int(found) <= LARGEST_ID else ""
 
 
 def _handle(user: Mapping[str, Any]) -> str:

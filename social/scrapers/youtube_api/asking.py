@@ -1,6 +1,5 @@
 """What is asked of YouTube's Data API, and what its refusals mean: https://developers.google.com/youtube/v3/docs"""
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,12 +10,12 @@ from django.conf import settings
 from core.errors import VendorAnswerInvalid, VendorBusy, VendorProblem, VendorRefused, VendorTimeout, VendorUnavailable
 from core.http import Answer
 from core.vendors import Vendor
+from social.platforms.youtube import ID as VIDEO_ID
 from social.scrapers.reading import entry, items, text
 from social.scrapers.youtube_api import quota
 
 Row = Mapping[str, Any]
 
-VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 PAGE = 50
 COMMENTS_PAGE = 100
 MOST_PAGES = 10
