@@ -141,7 +141,7 @@ def increment_usage(user: User, kind: str, *, platform: str, source: str, amount
         elif reply.used is None:
             UserUsage.objects.bulk_create([UserUsage(user=user, day=TODAY, platform=platform)], ignore_conflicts=True)
         else:
-            _refuse_beyond(_state(reply.allowed, reply.used, amount, reply.day))
+            refuse_beyond(_state(reply.allowed, reply.used, amount, reply.day))
     raise Unavailable
 
 
@@ -168,7 +168,8 @@ def _undoable() -> AbstractContextManager[None]:
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
-def _refuse_beyond(state: UsageState) -> None:
+def refuse_beyond(state: UsageState) -> None:
+    """Raise LimitReached unless what was requested fits from here."""
     # Refused though it fits means that somebody moved the counter between our look and our lock: look again.
     if state.fits:
         return

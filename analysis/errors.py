@@ -1,6 +1,9 @@
 """Ways in which an analysis can fail; they join the tree in core/errors.py.
 
+Missing
+└── PostGone                     404  post_gone
 VendorProblem
+├── CouldNotCollect              503  as whoever collects says
 ├── ContentBlocked               503  content_blocked
 └── AnswerInvalid                503  answer_invalid           retryable
     └── AnswerCut                503  answer_cut               retryable
@@ -9,7 +12,7 @@ Conflict
 └── AlreadyOver                  409  already_over
 """
 
-from core.errors import Conflict, Problem, VendorProblem
+from core.errors import Conflict, Missing, VendorProblem
 
 # What a person is told of the reason, whatever went wrong inside.
 CATEGORIES = {
@@ -17,8 +20,11 @@ CATEGORIES = {
     "rate_limited": "rate_limit",
     "vendor_timeout": "timeout",
     "not_found": "not_found",
+    "post_gone": "not_found",
     "private": "private",
     "platform_inactive": "unsupported",
+    "not_configured": "unsupported",
+    "not_offered": "unsupported",
     "unsupported": "unsupported",
     "media_too_large": "too_large",
     "vendor_answer_too_large": "too_large",
@@ -29,6 +35,28 @@ CATEGORIES = {
     "internal": "internal",
     "gave_up": "internal",
 }
+
+
+class PostGone(Missing):
+    """The post was deleted here while it was analysed."""
+
+    code = "post_gone"
+
+
+class CouldNotCollect(VendorProblem):
+    """The post could not be fetched."""
+
+    SENTENCES = {
+        "not_found": "There is no such post, or it was deleted.",
+        "private": "This post is private: only its author's followers can see it.",
+        "platform_inactive": "This platform is closed just now: try again later.",
+        "not_configured": "No way to fetch posts of this platform is configured here.",
+        "not_offered": "No way to fetch this post is configured here.",
+    }
+
+    def __init__(self, *, code: str, retryable: bool) -> None:
+        super().__init__(self.SENTENCES.get(code))
+        self.code, self.retryable = code, retryable
 
 
 class ContentBlocked(VendorProblem):
@@ -62,9 +90,5 @@ class AlreadyOver(Conflict):
     code = "already_over"
 
 
-def category_of(problem: Problem) -> str:
-    return category_of_code(problem.code)
-
-
-def category_of_code(code: str) -> str:
+def category_of(code: str) -> str:
     return CATEGORIES.get(code, "vendor_error")

@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "logs",
     "accounts",
     "social",
+    "analysis",
     "analytics",
     "feedback",
 ]

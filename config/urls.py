@@ -12,6 +12,7 @@ from drf_spectacular.views import SpectacularSwaggerView
 from rest_framework.decorators import api_view, authentication_classes, permission_classes, schema, throttle_classes
 from rest_framework.permissions import AllowAny
 
+from analysis.views import PostsOfRequest
 from analytics.views import Activity
 from config import health
 from core.api import no_such_endpoint
@@ -54,6 +55,8 @@ HEALTH = shape("ok", "degraded", "down", database=TIMED, redis=TIMED, workers=WO
 urlpatterns = [
     path("api/accounts/me/activity/", Activity.as_view()),
     path("api/accounts/", include("accounts.urls")),
+    path("api/analysis/", include("analysis.urls")),
+    path("api/social/posts/analysis/<uuid:request_id>/", PostsOfRequest.as_view()),
     path("api/social/", include("social.urls")),
     path("media/<path:name>", files.show),
     path("api/feedback/", OwnFeedback.as_view()),

@@ -15,7 +15,7 @@ Whoever must account for the calls of some work hears them himself; what each co
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from uuid import UUID
 
 import structlog
@@ -39,7 +39,9 @@ _behalf: ContextVar[Behalf] = ContextVar("behalf", default=Behalf())  # noqa: B0
 def on_behalf_of(
     *, user_id: UUID | None = None, analysis_id: UUID | None = None, chat_id: UUID | None = None
 ) -> Iterator[None]:
-    token = _behalf.set(Behalf(user_id=user_id, analysis_id=analysis_id, chat_id=chat_id))
+    given = {"user_id": user_id, "analysis_id": analysis_id, "chat_id": chat_id}
+    # What is not said here is as it is outside.
+    token = _behalf.set(replace(_behalf.get(), **{name: value for name, value in given.items() if value}))
     try:
         yield
     finally:

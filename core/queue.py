@@ -21,14 +21,17 @@ _lock = threading.Lock()
 _away_until = 0.0
 
 
-def enqueue(task: str, *ids: Any) -> bool:
-    """Send the task of this name, or answer False at once: the row is there, and a sweeper sends what was not sent."""
+def enqueue(task: str, *ids: Any, queue: str | None = None) -> bool:
+    """Send the task of this name, or answer False at once: the row is there, and a sweeper sends what was not sent.
+
+    The routes say down which queue, where the caller does not.
+    """
     global _away_until
     if time.monotonic() < _away_until:
         return False
     try:
         with _producers().acquire(block=True, timeout=0.5) as producer:  # type: ignore[no-untyped-call]
-            current_app.send_task(task, args=[str(each) for each in ids], producer=producer, retry=False)
+            current_app.send_task(task, args=[str(each) for each in ids], queue=queue, producer=producer, retry=False)
     except (KombuError, RedisError, OSError) as error:
         _away_until = time.monotonic() + REST_SECONDS
         logger.warning("broker_away", task=task, error=type(error).__name__)

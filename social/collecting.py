@@ -88,6 +88,17 @@ def collect(
     return collected
 
 
+def foresee(addresses: Sequence[PostAddress]) -> None:
+    """Write down that these will be collected, so that whoever comes first brings home all that fit into one call."""
+    moment = timezone.now() - timedelta(hours=settings.POST_FRESHNESS_HOURS)
+    stored = stored_posts(addresses, newer_than=moment)
+    active = {*Platform.objects.filter(active=True).values_list("slug", flat=True)}
+    for platform in sorted({address.platform for address in addresses} & active):
+        keys = sorted(each.post_id for each in addresses if each.platform == platform and each not in stored)
+        if keys:
+            errands.want("post", platform, keys, newer_than=moment)
+
+
 def collect_recent(author: AuthorAddress, *, user_id: UUID | None = None) -> Progress:
     """The author's latest posts, as the baseline needs them."""
     key = author.author_id if author.platform == "youtube" and author.author_id else author.handle

@@ -1,6 +1,6 @@
 """What is wanted and who fetches it: rows, leases and fences, by the database's clock. Nothing here calls a vendor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -36,6 +36,18 @@ class Ending:
 
 
 DONE = Ending(state="done")
+Listener = Callable[[str, str, Sequence[str]], None]
+_listeners: list[Listener] = []
+
+
+def on_finished(listener: Listener) -> None:
+    """Let somebody above hear of each errand that has come to an end: its kind, its platform, its keys."""
+    _listeners.append(listener)
+
+
+def _tell(errand: Errand, keys: Sequence[str]) -> None:
+    for listener in _listeners:
+        listener(errand.kind, errand.platform_id, keys)
 
 
 def want(kind: Kind, platform: str, keys: Sequence[str], *, newer_than: datetime) -> None:
@@ -118,6 +130,7 @@ def finish(errand: Errand, endings: Mapping[str, Ending]) -> bool:
         return False
     for row in errand.wanted.select_for_update().order_by("key"):
         _settle(row, errand.scraper, endings[row.key])
+    transaction.on_commit(lambda: _tell(errand, [*endings]), robust=True)
     return True
 
 

@@ -1,6 +1,8 @@
 """The words of a post's video: whoever has them first, captions before any model, and why there are none."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from uuid import UUID
 
 from django.conf import settings
@@ -10,17 +12,25 @@ from social.models import Post
 from social.transcribers import TRANSCRIBERS, NoWords, Transcript
 
 WITH_VIDEO = ("video", "short", "live")
+CAPTIONS = "captions"
+# Those who listen to the sound, and the package each needs.
+PACKAGES = {"faster_whisper": "faster_whisper", "openai_whisper": "whisper"}
 # Which word stands where several transcribers had none: what was heard before what is missing.
 TELLING = ("no_reliable_speech", "no_speech", "no_audio", "no_video", "unavailable", "no_captions")
 
 
-def transcribe(post_id: UUID, *, again: bool = False) -> Transcript | NoWords | None:
-    """Fill in the post's transcript; None where that was done before. What may pass is raised, and kept too."""
+def transcribe(
+    post_id: UUID, *, again: bool = False, using: Sequence[str] | None = None
+) -> Transcript | NoWords | None:
+    """Fill in the post's transcript; None where that was done before. What may pass is raised, and kept too.
+
+    `using` names the transcribers that are asked, of those in the settings.
+    """
     post = Post.objects.get(pk=post_id)
     if post.transcript_state == "done" and not again:
         return None
     try:
-        found = _ask(post)
+        found = _ask(post, [name for name in settings.TRANSCRIBERS if using is None or name in using])
     except Problem as problem:
         Post.objects.filter(pk=post_id).update(transcript_state=problem.code)
         raise
@@ -28,11 +38,11 @@ def transcribe(post_id: UUID, *, again: bool = False) -> Transcript | NoWords | 
     return found
 
 
-def _ask(post: Post) -> Transcript | NoWords:
+def _ask(post: Post, names: Sequence[str]) -> Transcript | NoWords:
     if post.format and post.format not in WITH_VIDEO and not post.captions:
         return NoWords(state="no_video")
     nothing: list[NoWords] = []
-    for name in settings.TRANSCRIBERS:
+    for name in names:
         found = TRANSCRIBERS[name]().transcribe(post)
         if isinstance(found, Transcript):
             return found
@@ -52,3 +62,8 @@ def _keep(post: Post, found: Transcript | NoWords) -> None:
         transcript_language=found.language,
         transcript_state="done",
     )
+
+
+def listeners() -> list[str]:
+    """Those of the settings who listen to the sound and are installed: where there is none, nobody need wait for them."""
+    return [name for name in settings.TRANSCRIBERS if name in PACKAGES and find_spec(PACKAGES[name])]

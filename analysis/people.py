@@ -1,0 +1,19 @@
+"""What is held of a person's analyses: given to them with their export; it goes with their account."""
+
+from accounts.export import Rows
+from accounts.models import User
+from analysis.models import PostAnalysis, PostAnalysisRequest
+
+OF_POST = (
+    "id", "request_id", "created_at", "url", "status", "error_category", "error_message", "is_viral", "verdict",
+    "virality_reasoning", "quick_takeaways", "creator_context", "content_observation", "replicable_elements",
+    "viral_formula", "improvements", "suggestions_for_future_posts", "provider", "model",
+)  # fmt: skip
+
+
+def analyses_of(user: User) -> Rows:
+    """Requests, each with its posts' results."""
+    columns = ("id", "created_at", "platform", "post_urls", "display_name", "status", "finished_at")
+    for request in PostAnalysisRequest.objects.filter(user=user).order_by("created_at", "id").values(*columns):
+        posts = PostAnalysis.objects.filter(request=request["id"]).order_by("position").values(*OF_POST)
+        yield {**request, "posts": list(posts)}

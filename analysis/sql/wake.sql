@@ -1,0 +1,15 @@
+-- What these posts wait for has come: nobody need wait any longer. Who is just finding out that it has to wait is told so
+-- too. Keys name posts, or their authors.
+WITH woken AS (
+    UPDATE analysis_postanalysis analysis SET
+        woken = fence, run_after = NULL, hinted_at = CASE WHEN lease_until IS NULL THEN now() ELSE hinted_at END
+    WHERE analysis.platform = %(platform)s::text AND status = 'PROCESSING' AND stage = %(stage)s::text
+        AND (lease_until IS NOT NULL OR run_after > now())
+        AND CASE WHEN %(authors)s::bool THEN EXISTS (
+            SELECT FROM social_post post WHERE post.platform_id = analysis.platform
+                AND post.platform_post_id = analysis.platform_post_id
+                AND (post.author = ANY(%(keys)s::text[]) OR post.author_id = ANY(%(keys)s::text[]))
+        ) ELSE platform_post_id = ANY(%(keys)s::text[]) END
+    RETURNING id, stage, lease_until
+)
+SELECT id, stage FROM woken WHERE lease_until IS NULL

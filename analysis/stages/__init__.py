@@ -1,0 +1,1 @@
+"""The steps of a post's way, one file each; `pipeline.STAGES` has them in order."""

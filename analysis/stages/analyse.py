@@ -1,0 +1,89 @@
+"""The numbers decide, an analyst explains, and every claim is held against the evidence."""
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from django.utils import timezone
+
+from analysis import confounders, demand, evidence, known
+from analysis.dossier import Dossier, Known, Verdict
+from analysis.engine import Work
+from analysis.explaining import Explained, explain
+from analysis.stages.contract import Later, Product
+from analysis.verdict import judge
+
+
+class Analyse:
+    """While there is time the first analyst of the order is waited for; on the last try whoever can answers."""
+
+    name: ClassVar[str] = "analyse"
+    queue: ClassVar[str] = "io"
+    patience: ClassVar[float] = 400.0
+    waits: ClassVar[float] = 900.0
+    most_tries: ClassVar[int] = 4
+    begins: ClassVar[tuple[str, str]] = ("analysing", "The post is being explained.")
+    ends: ClassVar[tuple[str, str] | None] = None
+    progress: ClassVar[int] = 100
+
+    def run(self, work: Work) -> Product | Later:
+        dossier = dossier_of(known.read(work.known_post))
+        in_time = work.tries < self.most_tries and work.waited.total_seconds() < self.waits / 2
+        explained = explain(dossier, work, in_time=in_time)
+        tokens = explained.completion.tokens
+        return Product(
+            result=_result(dossier, explained), tokens=tokens.input + tokens.cached + tokens.output + tokens.thinking
+        )
+
+
+def dossier_of(post: Known) -> Dossier:
+    """All that follows from what was collected, as of then: the same whenever it is asked."""
+    verdict = judge(post.facts, post.history, now=post.collected_at or timezone.now(), platform=post.platform)
+    items = evidence.build(post, verdict)
+    return Dossier(
+        known=post,
+        verdict=verdict,
+        evidence=items,
+        confounders=confounders.look_for(post, items),
+        demand=demand.demand_of(items, post.comments),
+    )
+
+
+def _result(dossier: Dossier, explained: Explained) -> dict[str, Any]:
+    completion, grounded = explained.completion, explained.grounded
+    return {
+        **grounded.fields,
+        "is_viral": dossier.verdict.is_viral,
+        "verdict": _verdict(dossier.verdict),
+        "confounders": [asdict(each) for each in dossier.confounders],
+        "demand": [asdict(each) for each in dossier.demand],
+        "evidence": [_evidence(each) for each in dossier.evidence],
+        "grounding": {"claims": grounded.claims, "supported": grounded.supported, "ratio": grounded.ratio},
+        "metadata_used": _metadata(dossier, explained),
+        "provider": completion.provider,
+        "model": completion.model,
+        "prompt_version": explained.prompt_version,
+        "tokens": asdict(completion.tokens),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    at = verdict.computed_at
+    return {**asdict(verdict), "computed_at": at.isoformat().replace("+00:00", "Z") if at else None}
+
+
+def _evidence(item: Any) -> dict[str, Any]:
+    told = {"id": item.id, "kind": item.kind, "text": item.text, "start": item.start, "end": item.end, "url": item.url}
+    return {name: value for name, value in told.items() if value not in (None, "")}
+
+
+def _metadata(dossier: Dossier, explained: Explained) -> dict[str, Any]:
+    post = dossier.known
+    return {
+        "comments_seen": len(post.comments),
+        "comments_total": post.comments_total,
+        "transcript_segments": len(post.spoken),
+        "pictures": len(post.frames),
+        "looked_at": list(explained.looked_at),
+        "author_posts": len(post.history),
+        "passed_over": list(explained.passed_over),
+    }

@@ -1,0 +1,52 @@
+"""Stages that do what a test says, in place of the real ones: the engine does not know the difference."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import User
+from analysis.engine import Work
+from analysis.models import PostAnalysis, PostAnalysisRequest
+from analysis.stages.contract import Later, Product
+from core.ids import uuid7
+
+Does = Callable[[Work], Product | Later]
+
+
+class Fake:
+    """A stage named `name`, on a queue, that does as it is told and counts how often it was run."""
+
+    patience, waits = 30.0, 60.0
+    ends = None
+
+    def __init__(
+        self, name: str, does: Does | None = None, *, queue: str = "io", most_tries: int = 3, progress: int = 50
+    ):
+        self.name, self.queue, self.most_tries, self.progress = name, queue, most_tries, progress
+        self.begins = (f"{name}_begins", f"{name} begins.")
+        self.does = does or (lambda work: Product())
+        self.runs = 0
+
+    def run(self, work: Work) -> Product | Later:
+        self.runs += 1
+        return self.does(work)
+
+
+def stages_of(*stages: Any) -> dict[str, Any]:
+    return {stage.name: stage for stage in stages}
+
+
+def make_request(user: User, *, posts: int = 1, stage: str = "one") -> tuple[PostAnalysisRequest, list[PostAnalysis]]:
+    """A request whose posts are at a fake's stage; nothing is spent and nothing is sent."""
+    request = PostAnalysisRequest.objects.create(
+        user=user, platform="x", post_urls=[], display_name="A test", total_posts=posts, open_posts=posts
+    )
+    made = [
+        PostAnalysis.objects.create(
+            id=uuid7(), request=request, position=place, platform="x", platform_post_id=str(1000 + place),
+            url=f"https://x.com/i/status/{1000 + place}", stage=stage, stage_since=timezone.now(),
+        )
+        for place in range(posts)
+    ]  # fmt: skip
+    return request, made
