@@ -130,7 +130,9 @@ def _comparison(value: float, parts: tuple[str, ...], scope: str, pool: Sequence
 
 
 def _window(hours: Sequence[float]) -> str:
-    return f"{span(min(hours))} to {span(max(hours))} old" if hours else "of unknown age"
+    if not hours:
+        return "of unknown age"
+    return f"between {span(min(hours))} and {span(max(hours))} old"
 
 
 def measure(post: PostFacts, parts: tuple[str, ...]) -> float | None:
