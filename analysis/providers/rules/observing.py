@@ -21,6 +21,7 @@ CALLED = {
     "carousel": "carousel",
     "text": "text post",
 }
+MOST_PICTURES = 5
 COUNTS = ("views", "likes", "comments", "shares", "saves")
 
 
@@ -169,9 +170,9 @@ def _speech(post: Reading) -> Claim:
 def _visuals(post: Reading) -> Claim | None:
     if not post.frames:
         return None
-    shown = quote(post.frames[0])
-    text = f"{counted(len(post.frames), 'picture')} of it kept, the first noted as {shown}"
-    return post.claim(f"{text}; the rules read no pictures, so what they show is not judged.", *post.frames)
+    kept = f"{counted(len(post.frames), 'picture')} kept beside {post.first}, noted as {quote(post.frames[0])}"
+    text = f"{kept}; the rules read no pictures, so what they show is not judged."
+    return post.claim(text, *post.frames[:MOST_PICTURES], post.opening)
 
 
 def _call_to_action(post: Reading) -> Claim | None:

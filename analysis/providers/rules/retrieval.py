@@ -80,7 +80,7 @@ def _read_evidence(orders: str) -> list[Item]:
 
 
 def _rank(items: Sequence[Item], wanted: Sequence[str], aspects: Sequence[str]) -> list[Item]:
-    """Of what the question is about, that which speaks of its words, rare words before frequent ones; else all of it."""
+    """Of what the question is about, that which speaks of its words, rare ones before frequent ones; else all of it."""
     there = [item for item in items if _is_of(item, aspects)]
     scored = [(_score(item, items, wanted), item) for item in there or items]
     hits = [item for score, item in sorted(scored, key=lambda pair: -pair[0]) if score]
