@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
+from analysis.answer import Explanation
 from analysis.dossier import Dossier, Evidence, Known, Verdict
 from analysis.prompting import prompt_for
-from analysis.providers.contract import Completion, Message, Piece, Prompt
+from analysis.providers.contract import Completion, Medium, Message, Piece, Prompt, Provider
 
 EVIDENCE = (
     Evidence(id="m1", kind="metric", text="views: 120,000", numbers={"views": 120_000}),
@@ -39,3 +40,11 @@ def ended(pieces: list[Piece]) -> Completion:
     end = pieces[-1].end
     assert end
     return end
+
+
+def complete(provider: Provider, *media: Medium) -> str:
+    return provider.complete(prompt(), media, Explanation).text
+
+
+def chat(provider: Provider) -> str:
+    return spoken(list(provider.stream(conversation())))

@@ -1,10 +1,8 @@
 """Gemini through its SDK and our door: what is asked, what is shown, what comes back and what it cost."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
-from pytest_django import Settings
 
 from analysis.answer import Explanation
 from analysis.providers.contract import Medium
@@ -12,18 +10,9 @@ from analysis.providers.gemini import Gemini
 from analysis.providers.gemini import showing as gemini_showing
 from analysis.tests.conversing import EVIDENCE, conversation, ended, prompt, spoken
 from core.calls import cost_of, heard
-from sandbox.gemini import GeminiSandbox
 
 pytestmark = pytest.mark.django_db
 FRAME = Medium(evidence_id="f1", media_type="image/jpeg", data=b"\xff\xd8 a frame")
-
-
-@pytest.fixture
-def gemini(settings: Settings) -> Iterator[GeminiSandbox]:
-    with GeminiSandbox() as sandbox:
-        for name, value in sandbox.settings().items():
-            setattr(settings, name, value)
-        yield sandbox
 
 
 def test_it_is_configured_by_a_key(settings):

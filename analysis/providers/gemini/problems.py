@@ -34,7 +34,7 @@ OF_THE_KEY = ("API_KEY_", "SERVICE_DISABLED", "CONSUMER_", "BILLING_")
 # A picture that may not be read is 403 too, and says nothing of the key.
 KEY_WORDS = re.compile(r"api key (not valid|expired|not found|was reported)|reported as leaked", re.IGNORECASE)
 DAILY = re.compile(r"PerDay|limit: 0\b")
-IN_WORDS = re.compile(r"retry in ((?:\d+h)?(?:\d+m(?!s))?(?:\d+(?:\.\d+)?s)?|\d+(?:\.\d+)?ms)", re.IGNORECASE)
+IN_WORDS = re.compile(r"retry in (\d+(?:\.\d+)?ms|(?:\d+h)?(?:\d+m(?!s))?(?:\d+(?:\.\d+)?s)?)", re.IGNORECASE)
 LENGTHS = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 TOO_MUCH_SHAPE = re.compile(r"invalid argument|schema|too many states", re.IGNORECASE)
