@@ -1,5 +1,7 @@
 """Ways in which an analysis can fail; they join the tree in core/errors.py.
 
+Problem
+└── GaveUp                       500  gave_up
 Missing
 └── PostGone                     404  post_gone
 VendorProblem
@@ -8,11 +10,13 @@ VendorProblem
 └── AnswerInvalid                503  answer_invalid           retryable
     └── AnswerCut                503  answer_cut               retryable
 Conflict
+├── SamePost                     409  same_post
 ├── NothingToRetry               409  nothing_to_retry
 └── AlreadyOver                  409  already_over
 """
 
-from core.errors import Conflict, Missing, VendorProblem
+from core.errors import Conflict, Missing, Problem, VendorProblem
+from social.errors import AddressInvalid
 
 # What a person is told of the reason, whatever went wrong inside.
 CATEGORIES = {
@@ -23,6 +27,7 @@ CATEGORIES = {
     "post_gone": "not_found",
     "private": "private",
     "platform_inactive": "unsupported",
+    "same_post": "unsupported",
     "not_configured": "unsupported",
     "not_offered": "unsupported",
     "unsupported": "unsupported",
@@ -37,10 +42,22 @@ CATEGORIES = {
 }
 
 
+class GaveUp(Problem):
+    """This post could not be analysed: it broke off again and again."""
+
+    code = "gave_up"
+
+
 class PostGone(Missing):
     """The post was deleted here while it was analysed."""
 
     code = "post_gone"
+
+
+class SamePost(Conflict):
+    """This link leads to a post that is in the same request already."""
+
+    code = "same_post"
 
 
 class CouldNotCollect(VendorProblem):
@@ -90,5 +107,7 @@ class AlreadyOver(Conflict):
     code = "already_over"
 
 
-def category_of(code: str) -> str:
-    return CATEGORIES.get(code, "vendor_error")
+def category_of(problem: Problem) -> str:
+    if isinstance(problem, AddressInvalid):
+        return "unsupported"  # its codes say why it is none, and are many
+    return CATEGORIES.get(problem.code, "vendor_error")

@@ -64,6 +64,8 @@ class Leases:
         except DatabaseProblem as problem:
             # The next turn tries again; should that be too late, the fence decides.
             logger.warning("leases_not_renewed", error=type(problem).__name__)
+        finally:
+            # One more connection for each process would be held for what is asked every few seconds.
             connection.close()
 
 

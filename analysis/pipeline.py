@@ -14,22 +14,22 @@ import structlog
 
 from analysis import engine, live
 from analysis.engine import Moved, Used, Work, Wrong
-from analysis.errors import category_of
+from analysis.errors import GaveUp, category_of
 from analysis.leases import leases
 from analysis.stages.analyse import Analyse
 from analysis.stages.captions import ReadCaptions
 from analysis.stages.collect import Collect
 from analysis.stages.contract import Later, Product, Stage
 from analysis.stages.media import KeepMedia
+from analysis.stages.resolve import Resolve
 from analysis.stages.transcribe import Transcribe
 from core.calls import VendorCall, cost_of, heard, on_behalf_of
 from core.errors import Problem, VendorBusy, VendorTimeout
 from core.queue import enqueue
 
 STAGES: dict[str, Stage] = {
-    stage.name: stage for stage in (Collect(), KeepMedia(), ReadCaptions(), Transcribe(), Analyse())
+    stage.name: stage for stage in (Resolve(), Collect(), KeepMedia(), ReadCaptions(), Transcribe(), Analyse())
 }
-FIRST = next(iter(STAGES))
 TASK = "analysis.advance"
 # Seconds before another try: doubled each time, spread out, and never less than the vendor asked for.
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
@@ -54,6 +54,10 @@ def advance(
         work = Step(work, stages, observe).take()
 
 
+def first_stage(*, is_link: bool) -> str:
+    return Resolve.name if is_link else Collect.name
+
+
 class Step:
     """One stage of one post."""
 
@@ -66,7 +70,7 @@ class Step:
         """Run it and write down what came of it; the work that follows at once, if any does."""
         if self.work.tries > self.stage.most_tries:
             # Whoever began it before us never came to an end: it takes its workers down with it.
-            self._fail(Problem("This post could not be analysed: it broke off again and again."), code="gave_up")
+            self._fail(GaveUp())
             return None
         try:
             made = self._run()
@@ -155,8 +159,8 @@ class Step:
         if moved.woken:
             enqueue(TASK, self.work.id, self.stage.queue, queue=self.stage.queue)
 
-    def _fail(self, problem: Problem, *, code: str = "") -> None:
-        self._over(engine.fail(self.work, self._used(), _wrong(problem, code=code)))
+    def _fail(self, problem: Problem) -> None:
+        self._over(engine.fail(self.work, self._used(), _wrong(problem)))
 
     def _over(self, moved: Moved) -> None:
         self.observe("ended", self.work)
@@ -174,13 +178,15 @@ def _go_on(work: Work, following: Stage, made: Product, progress: int) -> Work:
     """The same holder, under the same fence, at the next stage."""
     values = {name: getattr(work, name) for name in Work.__slots__}
     changed = {"stage": following.name, "tries": 1, "progress": progress, "told": None, "stage_since": work.now}
+    if made.address:
+        address = made.address
+        changed |= {"platform": address.platform, "platform_post_id": address.post_id, "url": address.url}
     return Work(**{**values, **changed, "post_id": made.post_id or work.post_id})
 
 
-def _wrong(problem: Problem, *, code: str = "") -> Wrong:
-    said = code or problem.code
+def _wrong(problem: Problem) -> Wrong:
     return Wrong(
-        category=category_of(said), code=said, message=problem.message, retryable=problem.retryable,
+        category=category_of(problem), code=problem.code, message=problem.message, retryable=problem.retryable,
         note=str(problem.details or ""),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from accounts.models import UsageKind, User
 from accounts.usage import check_usage_limit, get_user_plan, give_back, increment_usage, refuse_beyond
 from analysis import engine, pipeline
-from analysis.addresses import read_addresses
+from analysis.addresses import is_link, read_addresses
 from analysis.engine import unit_of
 from analysis.errors import AlreadyOver, NothingToRetry
 from analysis.history import ring_after_commit, tell
@@ -31,7 +31,7 @@ def request_analysis(user: User, urls: Sequence[str]) -> PostAnalysisRequest:
         request = _create(user, addresses)
         posts = _create_posts(request, addresses)
         _spend(user, posts)
-        foresee(addresses)
+        foresee([each for each in addresses if not is_link(each)])
         tell(request, None, "request_created", "The request was taken.")
         _send(posts)
     return request
@@ -59,7 +59,7 @@ def _create_posts(request: PostAnalysisRequest, addresses: Sequence[PostAddress]
     return PostAnalysis.objects.bulk_create(
         PostAnalysis(
             id=uuid7(), request=request, position=place, platform=each.platform, platform_post_id=each.post_id,
-            url=each.url, stage=pipeline.FIRST, stage_since=Now(), hinted_at=Now(),
+            url=each.url, stage=pipeline.first_stage(is_link=is_link(each)), stage_since=Now(), hinted_at=Now(),
         )
         for place, each in enumerate(addresses)
     )  # fmt: skip

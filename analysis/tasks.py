@@ -32,6 +32,6 @@ def sweep() -> None:
 
 def wake(kind: str, platform: str, keys: Sequence[str]) -> None:
     """An errand has ended: whoever waits for it need not wait for the next sweep."""
-    stage = pipeline.STAGES[pipeline.FIRST]
+    stage = pipeline.STAGES[pipeline.first_stage(is_link=False)]
     for post_id in engine.wake(stage=stage.name, platform=platform, keys=keys, authors=kind == "recent"):
         enqueue(pipeline.TASK, post_id, stage.queue, queue=stage.queue)

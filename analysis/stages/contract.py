@@ -6,12 +6,14 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from analysis.engine import Work
+from social.facts import PostAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """A stage is done. What it made is stored by the stage itself, or, of the last one, in `result`."""
 
+    address: PostAddress | None = None  # what a link turned out to lead to
     post_id: UUID | None = None
     reused: bool = False
     tokens: int = 0

@@ -25,14 +25,15 @@ def resolve(text: str) -> ParsedPost:
         try:
             return parse_post_url(text)
         except AddressInvalid:
-            platform = _platform_of(text)
+            platform = platform_of(text)
             if platform is None:
                 raise
         text = _next(text, platform)
     raise AddressInvalid("This link leads on and on: open it and paste the address it ends at.", code="share_link")
 
 
-def _platform_of(text: str) -> str | None:
+def platform_of(text: str) -> str | None:
+    """Whose link this is, if it is one that can be followed."""
     return next((platform for platform, shape in LEADS.items() if shape.fullmatch(text)), None)
 
 
