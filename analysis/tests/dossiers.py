@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from analysis import evidence
+from analysis import confounders, evidence
 from analysis.demand import demand_of
 from analysis.dossier import Comment, Dossier, Frame, Known, PostFacts, Spoken
 from analysis.verdict import judge
@@ -28,7 +28,13 @@ def conclude(known: Known) -> Dossier:
     """All that follows from what was collected."""
     verdict = judge(known.facts, known.history, now=known.collected_at or NOW, platform=known.platform)
     items = evidence.build(known, verdict)
-    return Dossier(known=known, verdict=verdict, evidence=items, demand=demand_of(items, known.comments))
+    return Dossier(
+        known=known,
+        verdict=verdict,
+        evidence=items,
+        confounders=confounders.look_for(known, items),
+        demand=demand_of(items, known.comments),
+    )
 
 
 def made(**facts: Any) -> Dossier:

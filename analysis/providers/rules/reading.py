@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from analysis.answer import Claim
+from analysis.answer import LONGEST_CLAIM, Claim
 from analysis.dossier import Confounder, Demand, Dossier, Evidence, EvidenceKind, Label
 from analysis.plain import cut, make_line
 from analysis.providers.rules.lexicon import ASKS, HOOKS, WISH
@@ -155,7 +155,7 @@ class Reading:
         """A claim that always cites something, as long as there is anything to cite."""
         ids = [*dict.fromkeys(item.id for item in cited if item)][:MOST_IDS]
         last_resort = self.metric() or self.opening or next(iter(self.dossier.evidence), None)
-        return Claim(text=text, evidence=ids or ([last_resort.id] if last_resort else []))
+        return Claim(text=cut(text, LONGEST_CLAIM), evidence=ids or ([last_resort.id] if last_resort else []))
 
 
 def quote(item: Evidence | None) -> str:

@@ -99,9 +99,9 @@ def _confounders(post: Reading) -> Iterator[Claim]:
     for each in post.present[:3]:
         yield _weigh(post, each)
     if post.open:
-        kinds = listed([_name(each) for each in post.open])
+        doubts = "; ".join(f"{_name(each)} ({make_line(each.note).rstrip('.')})" for each in post.open)
         cited = [item for each in post.open for item in post.items(each.evidence)]
-        yield post.claim(f"Cannot be told of these {reach(post)}: {kinds}. A doubt that stays.", *cited, _number(post))
+        yield post.claim(f"Cannot be told of these {reach(post)}, and stays a doubt: {doubts}.", *cited, _number(post))
 
 
 def _weigh(post: Reading, confounder: Confounder) -> Claim:
