@@ -32,19 +32,30 @@ KEPT = (
 )  # fmt: skip
 FORMAT_KEPT = ("url", "ext", "height", "width", "vcodec", "acodec", "protocol", "filesize", "filesize_approx")
 MOST_FORMATS = 40
+MOST_WORDS = 20
 
 
-class Silence:
-    """What yt-dlp would print; the errors come to us as exceptions."""
+class Listener:
+    """Keeps what yt-dlp would print as warnings; its errors come to us as exceptions.
+
+    That a video is private, gone or not shown to machines is a mere warning where its formats may be missing.
+    """
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
 
     def debug(self, words: str) -> None:
         """Nothing is printed."""
 
-    info = warning = error = debug
+    info = error = debug
+
+    def warning(self, words: str) -> None:
+        self.warnings = [*self.warnings, words[:500]][-MOST_WORDS:]
 
 
 def extract(job: dict[str, Any], *, extractors: Sequence[Any] = ()) -> dict[str, Any]:
-    with YoutubeDL(options(job)) as downloader:
+    listener = Listener()
+    with YoutubeDL(options(job) | {"logger": listener}) as downloader:
         for extractor in extractors:
             downloader.add_info_extractor(extractor)
         try:
@@ -52,7 +63,7 @@ def extract(job: dict[str, Any], *, extractors: Sequence[Any] = ()) -> dict[str,
         except (DownloadError, UnsupportedError) as problem:
             # Its words only: the exception itself holds open files and does not pass from a process to another.
             raise jail.Refusal("refused", said=str(problem)[:500]) from None
-    return trimmed(found or {})
+    return trimmed(found or {}) | {"warnings": listener.warnings}
 
 
 def options(job: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +71,6 @@ def options(job: dict[str, Any]) -> dict[str, Any]:
         "quiet": True,
         "no_warnings": True,
         "noprogress": True,
-        "logger": Silence(),
         "cachedir": False,
         "skip_download": True,
         "noplaylist": True,
@@ -92,9 +102,10 @@ def options(job: dict[str, Any]) -> dict[str, Any]:
 
 def trimmed(found: dict[str, Any]) -> dict[str, Any]:
     kept = {name: found[name] for name in KEPT if found.get(name) is not None}
-    kept["formats"] = [
-        {name: form.get(name) for name in FORMAT_KEPT} for form in (found.get("formats") or [])[-MOST_FORMATS:]
-    ]
+    forms = found.get("formats") or []
+    # Of a hundred, those with picture and sound in one are few and stand far from the end, where the best ones are.
+    whole = [form for form in forms if "none" not in (form.get("vcodec"), form.get("acodec"))]
+    kept["formats"] = [{name: form.get(name) for name in FORMAT_KEPT} for form in (whole or forms)[-MOST_FORMATS:]]
     kept["subtitles"] = _tracks(found.get("subtitles"))
     # Of a hundred languages that a machine translates to, the one that is spoken.
     spoken = {name: forms for name, forms in (found.get("automatic_captions") or {}).items() if name.endswith("-orig")}

@@ -17,6 +17,8 @@ class SandboxIE(InfoExtractor):
 
     def _real_extract(self, url: str) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(self._download_webpage(url, "video"))
+        if "cannot_be_played" in told:
+            self.raise_no_formats(told["cannot_be_played"], expected=True)
         return told
 
 

@@ -131,6 +131,7 @@ def test_a_channels_list_is_told_without_what_it_leaves_out():
 @given(damaged(INFO))
 def test_no_damage_breaks_the_reading(info):
     if isinstance(info, dict):
+        assert isinstance(translate.refusal(info), str)
         assert translate.post(info, ADDRESS).address == ADDRESS
         assert isinstance(translate.comments(info, limit=5), CommentSample)
         translate.listed(info, "youtube")
@@ -145,6 +146,8 @@ def test_no_damage_breaks_the_reading(info):
         ("ERROR: [youtube] x: Video unavailable. This video has been removed by the uploader", "not_found", ""),
         ("ERROR: [youtube] x: Video unavailable", "not_found", ""),
         ("ERROR: [youtube] x: Premieres in 3 hours", "failed", "not_yet"),
+        ("ERROR: [youtube:tab] @x: This channel does not have a shorts tab", "not_found", ""),
+        ("ERROR: [twitter] 20: Requested tweet is unavailable", "not_found", ""),
         (
             "ERROR: [youtube] x: Video unavailable. The uploader has not made this video available in your country",
             "failed",
@@ -225,6 +228,43 @@ def test_a_video_comes_through_the_jail(pages):
     assert isinstance(found, Found)
     assert (found.post.title, found.post.metrics.views) == ("Me at the zoo", 300_000_000)
     assert pages.count("page") == 1
+
+
+@pytest.mark.parametrize(
+    ("why", "state"),
+    [
+        ("Private video. Sign in if you've been granted access to this video", "private"),
+        ("Video unavailable. This video has been removed by the uploader", "not_found"),
+    ],
+)
+def test_a_video_of_which_nothing_is_told_is_lost_for_the_reason_that_is_given(pages, why, state):
+    pages.info = {"id": "jNQXAC9IVRw", "title": "", "formats": [], "cannot_be_played": why}
+    [outcome] = YtDlp(child="social.tests.jailed_ytdlp").collect([address(pages)])
+    assert isinstance(outcome, Lost)
+    assert outcome.state == state
+
+
+def test_a_machine_that_is_found_out_rests_even_where_something_is_told(pages):
+    why = "Sign in to confirm you\u2019re not a bot"
+    pages.info = {"id": "jNQXAC9IVRw", "title": "Me", "view_count": 7, "formats": [], "cannot_be_played": why}
+    with pytest.raises(errors.VendorBusy):
+        YtDlp(child="social.tests.jailed_ytdlp").collect([address(pages)])
+    with pytest.raises(errors.VendorBusy):
+        YtDlp(child="social.tests.jailed_ytdlp").collect([address(pages)])
+    assert pages.count("page") == 1
+
+
+def test_what_cannot_be_played_here_is_told_all_the_same(pages):
+    pages.info = INFO | {"formats": [], "cannot_be_played": "The uploader has not made this video available here"}
+    [found] = YtDlp(child="social.tests.jailed_ytdlp").collect([address(pages)])
+    assert isinstance(found, Found)
+    assert (found.post.metrics.likes, [medium.kind for medium in found.post.media]) == (16_000_000, ["thumbnail"])
+
+
+def test_a_whole_file_is_found_among_a_hundred_parts():
+    parts = [{"url": f"https://v.example/{n}", "vcodec": "avc1", "acodec": "none"} for n in range(100)]
+    info = jailed.trimmed(INFO | {"formats": [INFO["formats"][0], *parts]})
+    assert translate.post(info, ADDRESS).media[0].url == "https://v.example/18"
 
 
 def test_what_hangs_is_given_up_in_time(pages):

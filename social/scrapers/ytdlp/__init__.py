@@ -11,7 +11,7 @@ from django.conf import settings
 from core import calls, jail
 from core.addresses import resolve_name
 from core.calls import VendorCall
-from core.errors import Problem, VendorUnavailable
+from core.errors import Problem, VendorProblem, VendorUnavailable
 from core.vendors import Vendor
 from social.facts import AuthorAddress, CommentSample, Found, Lost, Outcome, PostAddress, ScrapedPost
 from social.scrapers.contract import Kind
@@ -45,10 +45,16 @@ class YtDlp:
     def recent_posts(self, author: AuthorAddress, *, limit: int, job: str = "") -> list[ScrapedPost] | Lost:
         channel = f"channel/{author.author_id}" if author.author_id else f"@{author.handle}"
         posts: list[ScrapedPost] = []
+        until = time.monotonic() + self._seconds
         missing: Lost | None = None
         for tab in TABS:
             url = f"https://www.youtube.com/{channel}/{tab}"
-            found = self._run("recent", url, author, extractors="recent", limit=limit)
+            try:
+                found = self._run("recent", url, author, extractors="recent", limit=limit, until=until)
+            except VendorProblem:
+                if not posts:
+                    raise
+                break  # What came before is of use without the rest.
             if isinstance(found, Lost):
                 # A channel without Shorts has no such tab.
                 missing = missing or found
@@ -64,22 +70,27 @@ class YtDlp:
         found = self._run("post", address.url, address, extractors=address.platform)
         return found if isinstance(found, Lost) else Found(address=address, post=translate.post(found, address))
 
-    def _run(self, operation: str, url: str, address: PostAddress | AuthorAddress, **job: Any) -> dict[str, Any] | Lost:
+    def _run(
+        self, operation: str, url: str, address: PostAddress | AuthorAddress, *, until: float = 0.0, **job: Any
+    ) -> dict[str, Any] | Lost:
+        left = max(until - time.monotonic(), 1.0) if until else self._seconds
         with Vendor(self.name).spared():
             try:
                 with _announced(operation):
-                    found = self._jailed({"url": url, "proxy": settings.YTDLP_PROXY, **job})
+                    found = self._jailed({"url": url, "proxy": settings.YTDLP_PROXY, **job}, seconds=left)
             except jail.Refusal as refusal:
                 return lost(str(refusal.details.get("said", "")), address)
             except jail.JailBroken as broken:
                 raise VendorUnavailable(details=broken.details) from None
-        return found if isinstance(found, dict) else {}
+            told: dict[str, Any] = found if isinstance(found, dict) else {}
+            said = translate.refusal(told) if operation != "recent" else ""
+            return lost(said, address) if said else told
 
-    def _jailed(self, job: dict[str, Any]) -> Any:
+    def _jailed(self, job: dict[str, Any], *, seconds: float) -> Any:
         return jail.run(
             self._child,
             job,
-            seconds=self._seconds,
+            seconds=seconds,
             memory_mb=MEMORY_MB,
             reach="public",
             allowed=[*settings.OUTBOUND_ALLOWED_HOSTS, *_addresses(settings.YTDLP_PROXY)],

@@ -11,7 +11,8 @@ BOT_CHECK_SECONDS = 3600.0
 GONE = re.compile(
     r"video unavailable|has been removed|no longer available|does not exist"
     r"|account (?:has been |is )?(?:terminated|suspended)|HTTP Error 404|not found"
-    r"|this channel (?:does not|doesn.t) exist",
+    r"|this channel (?:does not|doesn.t) exist|does not have an? \w+ tab"
+    r"|(?:tweet|post) is unavailable|deleted by the|suspended account",
     re.IGNORECASE,
 )
 PRIVATE = re.compile(

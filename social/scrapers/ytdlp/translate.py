@@ -17,12 +17,15 @@ from social.facts import (
     ScrapedComment,
     ScrapedPost,
 )
-from social.scrapers.reading import count, entry, flag, items, link, moment, seconds, text
+from social.scrapers.reading import count, entry, flag, items, link, moment, seconds, text, texts
+from social.scrapers.ytdlp.problems import BOT_CHECK
 
 Info = Mapping[str, Any]
 MOST_CAPTIONS, MOST_CHAPTERS, MOST_TAGS = 12, 100, 60
 # A file with picture and sound in one that is large enough to look at, and no larger.
 TALLEST = 720
+# A post that is there has some of these.
+SAYS_SOMETHING = ("view_count", "like_count", "channel_id", "uploader_id", "timestamp", "upload_date")
 LIVE = {"is_live", "is_upcoming", "post_live", "was_live"}
 
 
@@ -61,6 +64,19 @@ def listed(info: Info, platform: str) -> list[ScrapedPost]:
         address = PostAddress(platform=platform, post_id=found.post_id, url=found.canonical_url)
         posts.append(post(row, address, listed=True))
     return posts
+
+
+def refusal(info: Info) -> str:
+    """Why there is no post in this; empty where there is one.
+
+    Of what cannot be played yt-dlp tells what it can, and invents a title. Where that is nothing, or where it is taken
+    for a machine and so not shown all, its warnings are the answer.
+    """
+    said = "\n".join(texts(info.get("warnings"), limit=500))
+    if any(items(info.get(name)) for name in ("formats", "entries", "comments")):
+        return ""
+    known = any(info.get(name) is not None for name in SAYS_SOMETHING)
+    return "" if known and not BOT_CHECK.search(said) else said or "nothing was told"
 
 
 def comments(info: Info, *, limit: int) -> CommentSample:
