@@ -33,7 +33,7 @@ if until_ms == 0 then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now < until_ms then return until_ms - now end
-redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[1])))
+redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[1])), 'trial', 1)
 return 0
 """
 # One more failure; opens for ARGV[3] at the limit, or at once where the rest is said.
@@ -41,13 +41,20 @@ FAIL = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
-local tried = redis.call('HEXISTS', KEYS[1], 'until') == 1
-if failures >= tonumber(ARGV[1]) or ARGV[4] == '1' or tried then
-    local open = math.max(now + tonumber(ARGV[3]), tonumber(redis.call('HGET', KEYS[1], 'until') or 0))
-    redis.call('HSET', KEYS[1], 'until', string.format('%.0f', open), 'reason', ARGV[5])
+local until_ms = tonumber(redis.call('HGET', KEYS[1], 'until') or 0)
+if failures >= tonumber(ARGV[1]) or ARGV[4] == '1' or until_ms > 0 then
+    until_ms = math.max(now + tonumber(ARGV[3]), until_ms)
+    redis.call('HSET', KEYS[1], 'until', string.format('%.0f', until_ms), 'reason', ARGV[5])
+    redis.call('HDEL', KEYS[1], 'trial')
 end
-redis.call('PEXPIRE', KEYS[1], math.max(tonumber(ARGV[2]), 2 * tonumber(ARGV[3])))
+redis.call('PEXPIRE', KEYS[1], math.max(tonumber(ARGV[2]), math.floor(2 * (until_ms - now))))
 return failures
+"""
+# A call that began before the breaker opened says nothing of the vendor now: only the trial closes what is open.
+SUCCEED = """
+local held = redis.call('HMGET', KEYS[1], 'until', 'trial')
+if not held[1] or held[2] then redis.call('DEL', KEYS[1]) end
+return 0
 """
 
 
@@ -71,14 +78,11 @@ class Vendor:
             said = problem.retry_after if isinstance(problem, VendorBusy) else None
             self._fail(said or REST, at_once=said is not None, reason=problem.code)
             raise
-        self.close()
+        _redis(lambda connection: connection.eval(SUCCEED, 1, self._key))
 
     def open(self, seconds: float, reason: str) -> None:
         """Leave the vendor alone for so long: its key is refused, or its credit is gone."""
         self._fail(seconds, at_once=True, reason=reason)
-
-    def close(self) -> None:
-        _redis(lambda connection: connection.delete(self._key))
 
     @property
     def _key(self) -> str:

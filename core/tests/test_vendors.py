@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core import errors, vendors
+from core import errors, redis, vendors
 from core.vendors import FAILURES, Vendor
 
 VENDOR = Vendor("twitterapi")
@@ -86,6 +86,23 @@ def test_a_failed_try_opens_it_again():
         pass
     fail()
     assert vendors.states()["twitterapi"]["state"] == "open"
+
+
+def test_a_call_that_was_under_way_closes_nothing_when_it_ends_well():
+    with VENDOR.spared():
+        fail(errors.VendorBusy, retry_after=120)
+    assert not attempt()
+
+
+def test_a_call_that_was_under_way_shortens_no_rest_when_it_fails():
+    def lose_credit():
+        VENDOR.open(3600, "out_of_credit")
+        raise errors.VendorUnavailable
+
+    with pytest.raises(errors.VendorUnavailable), VENDOR.spared():
+        lose_credit()
+    assert vendors.states()["twitterapi"]["seconds_left"] > 3500
+    assert redis.client().pttl("breaker:twitterapi") > 3_500_000
 
 
 def test_a_vendor_that_says_when_is_left_alone_until_then():
