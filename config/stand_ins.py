@@ -25,6 +25,8 @@ STAND_INS = {
     "twitterapi": StandIn("TWITTERAPI_URL", "TWITTERAPI_KEY"),
     "supabase": StandIn("SUPABASE_URL", "SUPABASE_SECRET_KEY"),
     "youtube_api": StandIn("YOUTUBE_API_URL", "YOUTUBE_API_KEY", "/youtube/v3"),
+    "gemini": StandIn("GEMINI_URL", "GEMINI_API_KEY"),
+    "openai_compatible": StandIn("SELF_HOSTED_LLM_URL", "SELF_HOSTED_LLM_KEY", "/v1"),
 }
 
 

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 
 from sandbox.brightdata import BrightDataSandbox
 from sandbox.control import Sandbox
+from sandbox.gemini import GeminiSandbox
+from sandbox.openai_compatible import OpenAICompatibleSandbox
 from sandbox.supabase import SupabaseSandbox
 from sandbox.twitterapi import TwitterApiSandbox
 from sandbox.youtube_api import YouTubeApiSandbox
@@ -17,6 +19,8 @@ SANDBOXES: dict[str, Callable[[int], Sandbox]] = {
     "twitterapi": lambda port: TwitterApiSandbox(port=port, invents=True),
     "supabase": lambda port: SupabaseSandbox(port=port),
     "youtube_api": lambda port: YouTubeApiSandbox(port=port, invents=True),
+    "gemini": lambda port: GeminiSandbox(port=port),
+    "openai_compatible": lambda port: OpenAICompatibleSandbox(port=port, key="sandbox"),
 }
 ENDINGS = {signal.SIGINT, signal.SIGTERM}
 

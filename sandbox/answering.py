@@ -37,6 +37,13 @@ def quoted(text: str) -> str:
     return f'"{found[0]}"' if found else "what it shows"
 
 
+def schema_in(prompt: str) -> dict[str, Any]:
+    """A schema that was described, since it was not given."""
+    start = prompt.find('{"type": "object"')
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(prompt[start:])[0] if start >= 0 else {"type": "object"}
+    return found
+
+
 class Answerer:
     """Fills a schema, whichever spelling its types have."""
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from sandbox.answering import answer_in_shape, answer_in_words, pieces_of
+from sandbox.answering import answer_in_shape, answer_in_words, pieces_of, schema_in
 from sandbox.control import Asked, Reply, Route, Sandbox
 
 TYPES = "type.googleapis.com/google.rpc"
@@ -135,7 +135,7 @@ class GeminiSandbox(Sandbox):
         everything = "\n".join(part.get("text", "") for turn in turns for part in turn.get("parts", []))
         shape = how.get("responseJsonSchema") or how.get("responseSchema")
         if shape or how.get("responseMimeType") == "application/json":
-            return answer_in_shape(shape or _shape_in(everything), everything)
+            return answer_in_shape(shape or schema_in(everything), everything)
         return answer_in_words(body["contents"][-1]["parts"][-1].get("text", ""), everything)
 
     def _response(self, words: str, model: str, *, last: bool, spoken: int = 0) -> dict[str, Any]:
@@ -217,10 +217,3 @@ def _files_in(turns: list[dict[str, Any]]) -> list[str]:
     """Those that are kept here; other addresses, YouTube's say, are looked at where they are."""
     parts = [part for turn in turns for part in turn.get("parts", []) if "fileData" in part]
     return [found[1] for part in parts if (found := re.search(r"/(files/[^/]+)$", part["fileData"]["fileUri"]))]
-
-
-def _shape_in(prompt: str) -> dict[str, Any]:
-    """A schema that was described, since it was not given."""
-    start = prompt.find('{"type": "object"')
-    found: dict[str, Any] = json.JSONDecoder().raw_decode(prompt[start:])[0] if start >= 0 else {"type": "object"}
-    return found

@@ -31,7 +31,7 @@ def test_a_vendor_whose_key_is_set_is_asked_itself(monkeypatch):
 
 def test_an_unknown_name_is_told_with_those_that_are_known(monkeypatch):
     monkeypatch.setenv("SANDBOX", "twiterapi")
-    with pytest.raises(UnknownStandIn, match="brightdata, twitterapi, supabase, youtube_api"):
+    with pytest.raises(UnknownStandIn, match="supabase, youtube_api, gemini, openai_compatible"):
         stand_in()
 
 
