@@ -1,6 +1,7 @@
 """Which posts a user asked for."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,15 @@ from core.ids import uuid7
 from social.models import UserPostActivity
 
 REMEMBER = """
-INSERT INTO social_userpostactivity (id, created_at, user_id, post_id, last_at, times, reused)
+INSERT INTO social_userpostactivity AS held (id, created_at, user_id, post_id, last_at, times, reused)
 SELECT id, now(), %(user)s, post, now(), 1, reused
 FROM unnest(%(ids)s::uuid[], %(posts)s::uuid[], %(reused)s::int[]) AS asked (id, post, reused) ORDER BY post
-ON CONFLICT (user_id, post_id) DO UPDATE SET last_at = now(), times = social_userpostactivity.times + 1,
-    reused = social_userpostactivity.reused + excluded.reused
+ON CONFLICT (user_id, post_id) DO UPDATE SET last_at = now(),
+    times = held.times + (held.last_at < now() - %(pause)s)::int,
+    reused = held.reused + CASE WHEN held.last_at < now() - %(pause)s THEN excluded.reused ELSE 0 END
 """
+# Whoever comes back sooner still waits for the same answer: collecting says at most thirty seconds each time.
+PAUSE = timedelta(minutes=1)
 
 
 def remember(user_id: UUID, posts: Mapping[UUID, bool]) -> None:
@@ -25,7 +29,7 @@ def remember(user_id: UUID, posts: Mapping[UUID, bool]) -> None:
         return
     ids, reused = [uuid7() for _ in posts], [int(each) for each in posts.values()]
     with connection.cursor() as cursor:
-        cursor.execute(REMEMBER, {"user": user_id, "ids": ids, "posts": [*posts], "reused": reused})
+        cursor.execute(REMEMBER, {"user": user_id, "ids": ids, "posts": [*posts], "reused": reused, "pause": PAUSE})
 
 
 def activity_of(user: User) -> Iterable[Mapping[str, Any]]:

@@ -47,11 +47,19 @@ def second(monkeypatch, settings, first):
 
 def test_a_post_is_collected_and_used_again(first, user):
     stored = collect([ADDRESS], user_id=user.pk).stored[ADDRESS]
+    UserPostActivity.objects.update(last_at=timezone.now() - timedelta(minutes=2))
     again = collect([ADDRESS], user_id=user.pk).stored[ADDRESS]
     assert (stored.reused, again.reused, again.post_id) == (False, True, stored.post_id)
     assert len(first.asked) == 1
     activity = UserPostActivity.objects.get(user=user)
     assert (activity.times, activity.reused) == (2, 1)
+
+
+def test_to_come_back_while_it_is_on_its_way_is_to_ask_once(first, user):
+    for _ in range(3):
+        collect([ADDRESS], user_id=user.pk)
+    activity = UserPostActivity.objects.get(user=user)
+    assert (activity.times, activity.reused) == (1, 0)
 
 
 def test_an_old_post_is_collected_anew_and_keeps_its_snapshots(first):
