@@ -13,6 +13,7 @@ from social.platforms.address import LONGEST
 MOST_ADDRESSES = 100
 Plain = serializers.Serializer[Any]
 COUNT: dict[str, Any] = {"min_value": 0}
+EVIDENCE_KINDS = ["caption", "transcript", "comment", "metric", "frame", "profile"]
 
 
 def words(**more: Any) -> serializers.CharField:
@@ -20,7 +21,7 @@ def words(**more: Any) -> serializers.CharField:
 
 
 @extend_schema_serializer(examples=[OpenApiExample("One post", value={"post_urls": [examples.URL]}, request_only=True)])
-class AddressesSerializer(Plain):
+class PostUrlsSerializer(Plain):
     """The addresses of posts, as a person pasted them."""
 
     post_urls = serializers.ListField(
@@ -77,7 +78,7 @@ class EvidenceSerializer(Plain):
     """A numbered thing that claims point at."""
 
     id = serializers.CharField()
-    kind = serializers.ChoiceField(["caption", "transcript", "comment", "metric", "frame", "profile"])
+    kind = serializers.ChoiceField(EVIDENCE_KINDS)
     text = serializers.CharField()
     start = serializers.FloatField(required=False, help_text="Seconds into the video.")
     end = serializers.FloatField(required=False)
@@ -92,7 +93,7 @@ class GroundingSerializer(Plain):
     ratio = serializers.FloatField(min_value=0, max_value=1)
 
 
-class TokensSerializer(Plain):
+class UsedTokensSerializer(Plain):
     """What the model used."""
 
     input = serializers.IntegerField(**COUNT)
@@ -154,7 +155,7 @@ class PostAnalysisSerializer(Plain):
     provider = words(help_text="Who explained it: rules, where no model did.")
     model = words()
     prompt_version = words()
-    tokens = TokensSerializer(allow_null=True)
+    tokens = UsedTokensSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     cost = serializers.IntegerField(allow_null=True, help_text="In micro-dollars; null before the end.")

@@ -45,13 +45,13 @@ class Analyze(APIView):
     throttle_classes = [ApiThrottle, AnalysisThrottle]
 
     @extend_schema(
-        request=shapes.AddressesSerializer,
+        request=shapes.PostUrlsSerializer,
         responses={202: shapes.RequestDetailSerializer, 402: errors.LimitReached},
     )
     @idempotent
     def post(self, request: Request) -> Response:
         """Have posts explained. Every address is read first: with a wrong one among them nothing is spent."""
-        urls = checked(shapes.AddressesSerializer, request.data).validated_data["post_urls"]
+        urls = checked(shapes.PostUrlsSerializer, request.data).validated_data["post_urls"]
         asked = services.request_analysis(user_of(request), urls)
         return Response(request_body(asked.pk, user_id=user_of(request).pk), status=202)
 
@@ -59,9 +59,9 @@ class Analyze(APIView):
 class Quote(APIView):
     """What a request would use, without asking for it."""
 
-    @extend_schema(request=shapes.AddressesSerializer, responses=shapes.QuoteSerializer)
+    @extend_schema(request=shapes.PostUrlsSerializer, responses=shapes.QuoteSerializer)
     def post(self, request: Request) -> Response:
-        urls = checked(shapes.AddressesSerializer, request.data).validated_data["post_urls"]
+        urls = checked(shapes.PostUrlsSerializer, request.data).validated_data["post_urls"]
         return Response(quote(user_of(request), urls))
 
 
@@ -174,7 +174,6 @@ class Events(APIView):
     @extend_schema(
         parameters=[
             OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="The row to go on behind."),
-            OpenApiParameter("ticket", str, description="In place of a token, where no header can be sent."),
         ],
         responses={(200, "text/event-stream"): OpenApiTypes.STR, 204: None, 404: errors.Missing},
     )

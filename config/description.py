@@ -12,6 +12,7 @@ DESCRIPTION: dict[str, Any] = {
     "TAGS": [
         {"name": "accounts", "description": "Who somebody is, what they pay for, and what they have used."},
         {"name": "social", "description": "Posts that are out there: which addresses we can read."},
+        {"name": "analysis", "description": "Posts explained: asked for, watched, read."},
         {"name": "feedback", "description": "What one thinks of it, and what became of that."},
         {"name": "health", "description": "For orchestrators and for the page that wakes somebody up."},
         {"name": "schema", "description": "This description."},
@@ -19,7 +20,12 @@ DESCRIPTION: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "ENUM_NAME_OVERRIDES": {"SubscriptionStatus": "accounts.models.Subscription.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "SubscriptionStatus": "accounts.models.Subscription.Status",
+        "AnalysisStatus": "analysis.models.Status",
+        "EvidenceKind": "analysis.serializers.EVIDENCE_KINDS",
+        "FeedbackKind": "feedback.models.Feedback.Kind",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

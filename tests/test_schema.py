@@ -181,8 +181,11 @@ def is_problem(answer, *statuses):
 
 @pytest.mark.parametrize("path", sorted({name.split(" ")[1] for name in OPERATIONS} | {"/api/docs/"}))
 def test_a_method_is_served_or_refused_in_the_same_shape(path, api):
+    # Of nobody's row: what is served there is refused as missing.
+    refused = (400, 401, 404, 405) if "{" in path else (400, 401, 405)
+    path = re.sub(r"\{\w+\}", str(uuid7()), path)
     answers = [api.generic(method, path, b"{}", content_type="application/json") for method in METHODS]
-    assert all(answer.status_code < 300 or is_problem(answer, 400, 401, 405) for answer in answers)
+    assert all(answer.status_code < 300 or is_problem(answer, *refused) for answer in answers)
     assert all(answer["X-Request-ID"] for answer in answers)
 
 
