@@ -4,7 +4,7 @@ WITH moved AS (
     UPDATE analysis_postanalysis SET
         stage = %(next)s::text, stage_since = now(), progress = %(progress)s::int, tries = %(keeps)s::int,
         lease_until = CASE WHEN %(keeps)s::int = 1 THEN now() + %(lease)s::interval END,
-        hinted_at = CASE WHEN %(keeps)s::int = 1 THEN hinted_at ELSE now() END,
+        hinted_at = CASE WHEN %(keeps)s::int = 1 THEN hinted_at ELSE now() END, woken = 0,
         post_id = COALESCE(%(post_id)s::uuid, post_id)
     WHERE id = %(id)s::uuid AND stage = %(stage)s::text AND fence = %(fence)s::int AND status = 'PROCESSING'
     RETURNING id, request_id

@@ -269,6 +269,19 @@ def test_who_finds_out_that_it_has_to_wait_just_as_it_comes_does_not_wait(user):
     assert count_waiting("io") == before + 1
 
 
+def test_what_came_for_one_stage_does_not_hurry_the_next(user):
+    _, [post] = make_request(user)
+
+    def work_while_it_comes(work):
+        engine.wake(stage="one", platform="x", keys=["1000"], authors=False)
+        return Product()
+
+    busy = Fake("two", raising(VendorBusy(retry_after=77)))
+    pipeline.advance(post.pk, "io", stages=stages_of(Fake("one", work_while_it_comes), busy))
+    post.refresh_from_db()
+    assert wait_of(post) > 70
+
+
 def test_calls_are_counted_and_priced_with_the_stage_that_made_them(user):
     from core.calls import VendorCall, announce
 
