@@ -28,8 +28,9 @@ def remember(user_id: UUID, posts: Mapping[UUID, bool]) -> None:
     if not posts:
         return
     ids, reused = [uuid7() for _ in posts], [int(each) for each in posts.values()]
+    values: dict[str, Any] = {"user": user_id, "ids": ids, "posts": [*posts], "reused": reused, "pause": PAUSE}
     with connection.cursor() as cursor:
-        cursor.execute(REMEMBER, {"user": user_id, "ids": ids, "posts": [*posts], "reused": reused, "pause": PAUSE})
+        cursor.execute(REMEMBER, values)
 
 
 def activity_of(user: User) -> Iterable[Mapping[str, Any]]:
