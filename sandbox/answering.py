@@ -19,7 +19,8 @@ def answer_in_shape(schema: Mapping[str, Any], prompt: str) -> str:
 
 
 def answer_in_words(question: str, prompt: str) -> str:
-    evidence_id, text = next(evidence_in(prompt))
+    known = EVIDENCE.findall(prompt) or [NOTHING]
+    evidence_id, text = next((item for item in known if WORDS.search(item[1])), known[0])
     return f"The sandbox was asked: {question[:200].strip()} It goes by what was said: {quoted(text)} [{evidence_id}]."
 
 

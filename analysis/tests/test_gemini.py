@@ -1,10 +1,13 @@
 """Gemini through its SDK and our door: what is asked, what is shown, what comes back and what it cost."""
 
+import subprocess
+import sys
 import time
 
 import pytest
 
 from analysis.answer import Explanation
+from analysis.grounding import ground, read
 from analysis.providers.contract import Medium
 from analysis.providers.gemini import Gemini
 from analysis.providers.gemini import showing as gemini_showing
@@ -22,12 +25,19 @@ def test_it_is_configured_by_a_key(settings):
     assert Gemini().is_configured()
 
 
+def test_nobody_pays_for_the_sdk_who_asks_no_model():
+    """It takes a second and 61 MB to import."""
+    look = "import sys, analysis.providers; sys.exit(any(name.startswith('google.genai') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", f"import django; django.setup(); {look}"], check=False).returncode == 0
+
+
 def test_an_answer_has_our_shape_and_cites_what_was_shown(gemini):
     completion = Gemini().complete(prompt(), [], Explanation)
     explanation = Explanation.model_validate_json(completion.text)
     assert len(explanation.suggestions_for_future_posts) == 4
     cited = {claim.evidence[0] for claim in explanation.virality_reasoning + explanation.quick_takeaways}
     assert cited <= {item.id for item in EVIDENCE}
+    assert ground(read(completion.text), prompt().dossier).ratio == 1.0
     assert (completion.provider, completion.model, completion.finish) == ("gemini", "gemini-3.8-flash", "stop")
 
 
