@@ -87,4 +87,4 @@ def ratios(taken: list[dict[str, Cost]], above: str, below: str, *, clock: str =
 
 
 def microseconds(taken: list[dict[str, Cost]], side: str, *, clock: str = "cpu") -> float:
-    return statistics.median(getattr(costs[side], clock) for costs in taken) * 1e6
+    return float(statistics.median(getattr(costs[side], clock) for costs in taken) * 1e6)
