@@ -78,9 +78,12 @@ def _says(text: str, words: re.Pattern[str]) -> bool:
 
 
 def _numbers_hold(text: str, cited: Sequence[Evidence], dossier: Dossier) -> bool:
+    figures = [*claimed.find_figures(text)]
+    if not figures:
+        return True
     known = claimed.know(dossier, cited)
     written = {number for item in cited for number in claimed.read_numbers(item.text)}
-    return all(_holds(each, known, written, text, cited) for each in claimed.find_figures(text))
+    return all(_holds(each, known, written, text, cited) for each in figures)
 
 
 def _holds(

@@ -29,7 +29,7 @@ USUALLY = r"median|usual|baseline|average|typical|normal"
 AS_USUAL = re.compile(USUALLY, re.IGNORECASE)
 FIGURE = re.compile(rf"(?<![\w.,]){NUMBER}{SIZE}", re.IGNORECASE)
 # What follows a number, or stands before it, and says what it counts.
-AFTER = re.compile(rf"\s*(?:of\s+(?:the\s+)?\d+\s+|[a-z-]+\s+){{0,2}}?(?:{METRIC})\b", re.IGNORECASE)
+AFTER = re.compile(rf"\s*(?:of\s+(?:the\s+)?\d+\s+|(?!of\b)[a-z-]+\s+){{0,2}}?(?:{METRIC})\b", re.IGNORECASE)
 BEFORE = re.compile(
     rf"\b(?:{METRIC})(?:\s+(?:count|number|total))?\s*(?:[:=(]|\b(?:of|at|is|are|was|were|reached|hit|to|stands? at)\b)"
     r"\s*(?:about|around|over|nearly|almost|some|roughly)?\s*$",

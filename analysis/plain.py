@@ -32,10 +32,12 @@ def make_plain(text: str) -> str:
     for _ in range(MOST_ROUNDS):
         plain = _strip(text)
         if plain == text:
-            return plain.strip()
+            break
         text = plain
-    # Nested deeper than anybody writes: without these signs there is nothing left to nest.
-    return re.sub("[<>&\uff1c\ufe64\\[\\]]|(?i:script)", "", text).strip()
+    else:  # Nested deeper than anybody writes: without these signs there is nothing left to nest.
+        text = re.sub("[<>&\uff1c\ufe64\\[\\]]|(?i:script)", "", text)
+    # Whatever is left of a link, by a bracket that was escaped or nested: apart, the two are words in brackets.
+    return text.replace("](", "] (").strip()
 
 
 def make_line(text: str) -> str:
@@ -64,5 +66,4 @@ def _strip(text: str) -> str:
     text = IMAGE_OR_LINK.sub(r"\1", make_visible(html.unescape(text)))
     for pattern in (RUNS, TAG, SCRIPT_ADDRESS, DATA_ADDRESS, DEFINITION):
         text = pattern.sub(" ", text)
-    # Whatever is left of a link, by a bracket that was escaped or nested: apart, the two are words in brackets.
-    return text.replace("](", "] (")
+    return text

@@ -24,7 +24,8 @@ def boundary_of(data: str) -> str:
 
 def sections_of(data: str) -> dict[str, list[str]]:
     """As somebody reads them who trusts nothing but the boundary."""
-    mark, sections, inside = boundary_of(data), {}, ""
+    sections: dict[str, list[str]] = {}
+    mark, inside = boundary_of(data), ""
     for line in data.split("\n"):
         if line.startswith(f"BEGIN {mark} "):
             assert not inside

@@ -14,7 +14,7 @@ LONGEST_QUOTE = 90
 MOST_IDS = 6
 FIRST_SECONDS = 3.0
 FEWEST_WORDS = 4
-SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 TELLING = ("part_two", "how_to", "where_to_get", "question", "tag_friend")
 HASHTAGS = re.compile(r"#\w+")
 # A quotation inside ours would end it.
@@ -170,7 +170,7 @@ def quote_words(text: str, longest: int = LONGEST_QUOTE) -> str:
 
 
 def split(item: Evidence) -> list[str]:
-    return [words.strip() for words in SENTENCE.findall(make_line(item.text)) if words.strip()]
+    return SENTENCE_END.split(make_line(item.text))
 
 
 def listed(names: Sequence[str]) -> str:
