@@ -20,7 +20,7 @@ FIRST_HANDLE = re.compile(r"@[\w.]{2,40}")
 
 # Without the sign too, but "how cute", "what a day" and "when you see it" ask for nothing.
 ASKS = any_of(
-    r"[a-z0-9][^?]*\?",
+    r"[a-z0-9][^a-z0-9?]*\?",
     r"^how (?:do|does|did|to|can|could|should|much|many|long|often|old|big)\b",
     r"^(?:what|where|who|why) (?:is|are|was|were|do|does|did|can|would|should|kind|brand|about)\b",
     r"^(?:can|could|do|would|will|did) (?:you|we|i)\b|^is there\b",
