@@ -52,8 +52,12 @@ def ask_for(platform, post_id, sandbox):
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }
     command = [sys.executable, "-c", ASK, platform, post_id]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    running = [subprocess.Popen(command, env={**os.environ, **mine, **leads}, **pipes) for _ in range(PROCESSES)]
+    environment = {**os.environ, **mine, **leads}
+
+    def start():
+        return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    running = [start() for _ in range(PROCESSES)]
     try:
         assert [process.stdout.readline() for process in running] == ["ready\n"] * PROCESSES
         with ThreadPoolExecutor(PROCESSES) as threads:
