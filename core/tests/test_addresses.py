@@ -200,21 +200,6 @@ def test_it_lets_only_the_exact_pair_inside(server: Server, settings: Settings) 
     assert server.connections == 1
 
 
-def test_what_one_network_is_allowed_is_closed_to_every_other_and_to_redirects(server: Server) -> None:
-    own, names = f"model.test:{server.port}", Names(model=[["127.0.0.1"]])
-    network = Network(resolve=names, dial=Wiretap(server.port), allowed={own})
-    door = Door(network=network)
-    assert door.request(vendor="model", operation="ask", url=f"http://{own}/").status == 200
-    server.steps = [redirect(f"http://{own}/inside")]
-    with pytest.raises(errors.AddressRefused):
-        door.request(vendor="model", operation="ask", url=f"http://{own}/", follow_redirects=True)
-    with pytest.raises(errors.AddressRefused):
-        door.request(vendor="model", operation="ask", url=f"http://model.test:{server.port + 1}/")
-    with pytest.raises(errors.AddressRefused):
-        visit(f"http://{own}/", names=Names(model=[["127.0.0.1"]]), tap=Wiretap(server.port))
-    network.close()
-
-
 def test_it_turns_to_the_next_address_when_one_does_not_answer(server: Server) -> None:
     tap, names = Wiretap(server.port), Names(two=[["2606:4700::1", PUBLIC]])
     tap.dead = {"2606:4700::1"}
