@@ -10,6 +10,9 @@ from config.parts import Part, installed_parts
 if TYPE_CHECKING:
     from accounts.demo import Demo
 
+# One of the posts that are shipped: explained without any key, and offline.
+SAMPLE = "https://youtu.be/WhyralDmo0I"
+
 
 def banner(*, url: str, demo: "Demo") -> str:
     lines = [
@@ -23,7 +26,7 @@ def banner(*, url: str, demo: "Demo") -> str:
         "",
         *_table(installed_parts({config.name for config in apps.get_app_configs()})),
         "",
-        f"  Try:  {_command(url, demo)}",
+        *_tries(url, demo),
         "",
         "  Ctrl-C stops everything.",
         "",
@@ -46,6 +49,13 @@ def _row(part: Part) -> str:
     if switch := part.switched_by:
         return f"  {part.name:<10}{part.real:<28}({switch} is set)"
     return f"  {part.name:<10}{part.default:<28}{' or '.join(part.switches)} for {part.real}"
+
+
+def _tries(url: str, demo: "Demo") -> list[str]:
+    curl = _command(url, demo)
+    if not settings.SAMPLE_POSTS:
+        return [f"  Try:  {curl}"]
+    return [f"  Try:  .venv/bin/python manage.py analyze {SAMPLE}", f"        {curl}"]
 
 
 def _command(url: str, demo: "Demo") -> str:
