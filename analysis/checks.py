@@ -38,7 +38,8 @@ SAYS: Mapping[str, re.Pattern[str]] = {
 TAKES_BACK = re.compile(
     r"\b(?:not|no|never|nor|neither|nothing|cannot|without|whether|if|would|could|might|may|should|instead|rather|"
     r"too early|far from|hardly|until|before|unless|fail\w*|"
-    r"lack\w*|miss\w*|needs?|wants?|aims?|hop\w+)\b|n['\u2019]t\b",
+    r"lack\w*|miss\w*|needs?|wants?|aims?|hop\w+)\b|n['\u2019]t\b"
+    r"|(?<!managed )(?<!on )\bto (?:go|be|become|get)\s*$",
     re.IGNORECASE,
 )
 CLAUSE = re.compile(r"[.;:,!?\u2013\u2014]|\b(?:but|yet|however|although|while)\b", re.IGNORECASE)

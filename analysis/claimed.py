@@ -29,27 +29,28 @@ USUALLY = r"median|usual|baseline|average|typical|normal"
 AS_USUAL = re.compile(USUALLY, re.IGNORECASE)
 FIGURE = re.compile(rf"(?<![\w.,]){NUMBER}{SIZE}", re.IGNORECASE)
 # What follows a number, or stands before it, and says what it counts.
-AFTER = re.compile(rf"\s*(?:of\s+(?:the\s+)?\d+\s+|(?!of\b)[a-z-]+\s+){{0,2}}?(?:{METRIC})\b", re.IGNORECASE)
+AFTER = re.compile(rf"[\s-]*(?:of\s+(?:the\s+)?\d+\s+|(?!of\b)[a-z-]+\s+){{0,2}}?(?:{METRIC})\b", re.IGNORECASE)
 BEFORE = re.compile(
     rf"\b(?:{METRIC})(?:\s+(?:count|number|total))?\s*(?:[:=(]|\b(?:of|at|is|are|was|were|reached|hit|to|stands? at)\b)"
     r"\s*(?:about|around|over|nearly|almost|some|roughly)?\s*$",
     re.IGNORECASE,
 )
+MEDIAN_AFTER = re.compile(r"\s+(?:median|baseline)\b", re.IGNORECASE)
 MEDIAN = re.compile(r"(?:median|baseline)(?:\s+engagement)?(?:\s+of)?\s*$", re.IGNORECASE)
 # "2x per week" and "2x speed" are advice. "3 times" is one too, unless it is 3 times the usual.
 TIMES = re.compile(
     rf"\s?[x\u00d7](?![a-z])(?!\s+(?:a|per|each|speed|zoom)\b)|\s+times\b(?=.{{0,40}}?(?:{USUALLY}))", re.IGNORECASE
 )
-# "2 x comments" is how comments are weighed.
-WEIGHT = re.compile(rf"\s[x\u00d7]\s(?:{METRIC})", re.IGNORECASE)
+# "2 x comments" is how comments are weighed, and "1 in 10" is a share.
+WEIGHT = re.compile(rf"\s[x\u00d7]\s(?:{METRIC})|\s+(?:in|out of)\s+\d", re.IGNORECASE)
 PERCENT = re.compile(r"\s?%|\s+per ?cent\b", re.IGNORECASE)
 PERCENTILE = re.compile(r"(?:st|nd|rd|th)?\s+percentile", re.IGNORECASE)
 PERCENTILE_OF = re.compile(r"percentile\s*(?::|=|of|is|was|at)?\s*$", re.IGNORECASE)
 RATE = re.compile(
     r"rate|ratio|engagement|of (?:its |the |their |all )?(?:views|viewers|followers?|likes)", re.IGNORECASE
 )
-# "12 for every 100 views" counts no views.
-PER = re.compile(r"(?:every|per|each)\s*$", re.IGNORECASE)
+# "12 for every 100 views" and "1 in 10 viewers" count no views.
+PER = re.compile(r"(?:every|per|each|\d\s+(?:in|out of))\s*$", re.IGNORECASE)
 NEAR = 36
 ABOUT = re.compile(r"(?:about|around|roughly|approximately|some|~)\s*$", re.IGNORECASE)
 MORE = re.compile(r"(?:over|more than|above|at least|exceed(?:ed|s|ing))\s*$", re.IGNORECASE)
@@ -64,7 +65,7 @@ USUAL = "usual"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number that claims something measured: `kind` is a metric's name, or multiple, median, percentile or rate."""
+    """A number that claims something measured: of a metric, or a multiple, median, percentile, rise or rate."""
 
     kind: str
     value: float
@@ -120,6 +121,8 @@ def know(dossier: Dossier, cited: Iterable[Evidence]) -> Known:
 
 def bears(known: Known, figure: Figure) -> bool | None:
     """Whether what was measured bears this number; None where nothing of its kind was measured."""
+    if figure.kind == "rise":
+        return any(figure.fits(rise) for rise in _rises(known)) or None
     if figure.kind == "rate":
         return any(figure.fits(rate) for rate in (*known.get("engagement_rate", ()), *_rates(known))) or None
     values = set(known.get(figure.kind, ()))
@@ -166,10 +169,16 @@ def _kind_of(before: str, after: str) -> str:
     if TIMES.match(after):
         return "multiple"
     if PERCENT.match(after):
-        return "rate" if RATE.search(before[-NEAR:] + after[:NEAR]) else ""
+        return _kind_of_percentage(before[-NEAR:] + after[:NEAR])
     if found := AFTER.match(after) or BEFORE.search(before):
         return next(name for name in NAMES if found[name])
-    return "median" if MEDIAN.search(before) else ""
+    return "median" if MEDIAN.search(before) or MEDIAN_AFTER.match(after) else ""
+
+
+def _kind_of_percentage(near: str) -> str:
+    if AS_USUAL.search(near):
+        return "rise"
+    return "rate" if RATE.search(near) else ""
 
 
 def _name_of(name: str) -> str:
@@ -178,6 +187,13 @@ def _name_of(name: str) -> str:
     if AS_USUAL.search(name):
         return USUAL
     return next((kind for kind in (*NAMES, "multiple", "percentile") if kind in name), name)
+
+
+def _rises(known: Known) -> Iterator[float]:
+    """740% above the median is 8.4 times it, or 840% of it."""
+    yield from known.get("percentile", ())
+    for multiple in known.get("multiple", ()):
+        yield from (100 * multiple, abs(100 * (multiple - 1)))
 
 
 def _rates(known: Known) -> Iterator[float]:

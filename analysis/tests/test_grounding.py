@@ -260,6 +260,9 @@ def test_one_or_two_quoted_words_are_names_and_not_quotations():
         "It is in the 100th percentile.",
         "9.33 interactions for every 100 views.",
         "504 comments, for instance.",
+        "A 48.2K-follower account against a 21K median.",
+        "That is 740% above its usual views, or 840% of its median.",
+        "1 in 11 viewers liked it, and 1 out of 350 viewers wrote.",
     ],
 )
 def test_a_number_that_was_measured_is_supported_within_rounding(text):
@@ -289,6 +292,9 @@ def test_a_number_that_was_measured_is_supported_within_rounding(text):
         "1,000 people saved it: 1,000 saves.",
         "An engagement rate of 73%.",
         "It is in the 12th percentile.",
+        "A 2M-follower account.",
+        "Against a 42K median.",
+        "It is 1,200% above its usual views.",
     ],
 )
 def test_a_number_that_contradicts_what_was_measured_is_not(text):
@@ -341,6 +347,7 @@ def test_the_likes_of_a_comment_may_be_told():
         "O post viralizou.",
         "It is well above its author's usual numbers.",
         "It blew up overnight.",
+        "It managed to go viral.",
     ],
 )
 def test_only_what_outran_may_be_called_viral(text, label):
@@ -356,6 +363,7 @@ def test_only_what_outran_may_be_called_viral(text, label):
         "Nothing here is viral yet.",
         "It didn't outperform the rest.",
         "A question could make the next one go viral.",
+        "To go viral next time it takes a question.",
     ],
 )
 def test_to_deny_it_is_no_contradiction(text):

@@ -6,6 +6,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ def is_harmless(text: str) -> bool:
     return visible and not any(RUNS.search(each) for each in seen)
 
 
+@cache
 def carrying(text: str, place: str) -> Dossier:
     """A post in which somebody wrote or said this."""
     facts: dict[str, dict[str, Any]] = {

@@ -136,7 +136,7 @@ class Reading:
         return [each for each in self.dossier.confounders if each.state == "present"]
 
     @cached_property
-    def open(self) -> list[Confounder]:
+    def doubtful(self) -> list[Confounder]:
         return [each for each in self.dossier.confounders if each.state == "cannot_tell"]
 
     @cached_property

@@ -98,9 +98,9 @@ def _verdict(post: Reading) -> Claim:
 def _confounders(post: Reading) -> Iterator[Claim]:
     for each in post.present[:3]:
         yield _weigh(post, each)
-    if post.open:
-        doubts = "; ".join(f"{_name(each)} ({make_line(each.note).rstrip('.')})" for each in post.open)
-        cited = [item for each in post.open for item in post.items(each.evidence)]
+    if post.doubtful:
+        doubts = "; ".join(f"{_name(each)} ({make_line(each.note).rstrip('.')})" for each in post.doubtful)
+        cited = [item for each in post.doubtful for item in post.items(each.evidence)]
         yield post.claim(f"Cannot be told of these {reach(post)}, and stays a doubt: {doubts}.", *cited, _number(post))
 
 
