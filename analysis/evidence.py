@@ -70,7 +70,8 @@ def _caption(known: Known) -> Iterator[Evidence]:
 
 def _speech(spoken: Sequence[Spoken]) -> Iterator[Evidence]:
     """All of it, in at most so many items: the opening as it was told, the rest in equal runs of segments."""
-    said = [each for each in spoken if each.text.strip()]
+    plain = (replace(each, text=" ".join(make_plain(each.text).split())) for each in spoken)
+    said = [each for each in plain if each.text]
     if len(said) <= MOST_SEGMENTS:
         opening = len(said)
     else:
@@ -79,7 +80,7 @@ def _speech(spoken: Sequence[Spoken]) -> Iterator[Evidence]:
     size = math.ceil(len(rest) / (MOST_SEGMENTS - opening)) if rest else 1
     runs = [said[place : place + 1] for place in range(opening)]
     for run in [*runs, *(rest[place : place + size] for place in range(0, len(rest), size))]:
-        text = " ".join(make_plain(" ".join(each.text for each in run)).split())
+        text = " ".join(each.text for each in run)
         yield Evidence(id="", kind="transcript", text=text, start=run[0].start, end=max(each.end for each in run))
 
 
@@ -110,10 +111,10 @@ def _title(frame: Frame, number: int) -> str:
 
 def _profile(known: Known) -> Iterator[Evidence]:
     name, bio = (_plain(str(known.profile.get(part) or ""), LONGEST_BIO) for part in ("name", "bio"))
-    followers = count_of(known.profile.get("followers"))
+    handle, followers = _plain(known.author, LONGEST_BIO), count_of(known.profile.get("followers"))
     parts = [
         name,
-        f"@{known.author}" if known.author else "",
+        f"@{handle}" if handle else "",
         "verified" if known.profile.get("verified") is True else "",
         "" if followers is None else counted(followers, "follower"),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.baseline import count_of
+from analysis.plain import make_plain
 
 MOST_PEOPLE = 10
 
@@ -39,5 +40,5 @@ def _person(told: Any) -> tuple[str, int | None] | None:
         handle, followers = told.get("handle") or told.get("author"), count_of(told.get("followers"))
     else:
         handle, followers = told, None
-    name = handle.strip().lstrip("@")[:100] if isinstance(handle, str) else ""
+    name = "".join(make_plain(handle[:100]).split()).lstrip("@") if isinstance(handle, str) else ""
     return (name, followers) if name else None

@@ -138,7 +138,7 @@ def test_the_opening_of_long_speech_stays_in_single_segments():
 
 
 def test_silence_is_no_evidence():
-    assert texts("t", spoken=(Spoken(start=0, end=1, text="  "),)) == []
+    assert texts("t", spoken=(Spoken(start=0, end=1, text="  "), Spoken(start=1, end=2, text="\x1b"))) == []
 
 
 # What readers say
