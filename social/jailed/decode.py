@@ -17,10 +17,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core import jail
 
-MOST_PIXELS = 40_000_000
+# A phone's picture, three times what platforms hand out; 4K of a video. WebP's decoder holds a picture four times.
+MOST_PIXELS = {"JPEG": 4096 * 3072, "PNG": 4096 * 3072, "GIF": 4096 * 3072, "WEBP": 6_000_000, "video": 4096 * 2160}
 LONGEST_SIDE, LONGEST_SIDE_OF_FRAME = 2160, 1280
 MOST_STREAMS = 16
 QUALITY = 88
+# Whose pixels are colours; those of a palette are numbers, and must become colours before they can be mixed.
+SHRINKABLE = {"L", "RGB", "RGBA", "CMYK", "YCbCr"}
 SOUND_RATE = 16_000
 # Which codecs each of our containers takes as they are.
 CONTAINERS = {
@@ -58,12 +61,15 @@ def _picture(job: dict[str, Any]) -> dict[str, Any]:
     # Our own bound is looked at before anything is decoded; Pillow's would warn first.
     Image.MAX_IMAGE_PIXELS = None
     with Image.open(job["path"], formats=[job["decoder"]]) as picture:
-        if picture.width * picture.height > MOST_PIXELS:
+        if picture.width * picture.height > MOST_PIXELS[job["decoder"]]:
             raise jail.Refusal("media_too_large", pixels=picture.width * picture.height)
         picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
         picture.load()
-        upright = ImageOps.exif_transpose(picture)
-        return _write_picture(upright, Path(job["folder"]) / "picture", LONGEST_SIDE)
+        # In place, and small first: a large picture is there once, whatever is done with it.
+        if picture.mode in SHRINKABLE:
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _write_picture(picture, Path(job["folder"]) / "picture", LONGEST_SIDE)
 
 
 def _write_picture(picture: Image.Image, path: Path, longest: int) -> dict[str, Any]:
@@ -96,7 +102,7 @@ def _video(job: dict[str, Any]) -> dict[str, Any]:
             raise jail.Refusal("media_too_large", seconds=round(seconds))
         shown = container.streams.video[0]
         size = {"width": shown.codec_context.width, "height": shown.codec_context.height}
-        if size["width"] * size["height"] > MOST_PIXELS:
+        if size["width"] * size["height"] > MOST_PIXELS["video"]:
             raise jail.Refusal("media_too_large", **size)
         shown.codec_context.thread_count = 1
         frames = _frames(container, job, seconds)
@@ -130,8 +136,15 @@ def _frames(container: Any, job: dict[str, Any], seconds: float) -> list[dict[st
         if frame is not None:
             at = round(moment * 1000)
             path = Path(job["folder"]) / f"frame-{at}"
-            frames.append({"milliseconds": at, **_write_picture(frame.to_image(), path, LONGEST_SIDE_OF_FRAME)})
+            frames.append({"milliseconds": at, **_write_picture(_shrunk(frame), path, LONGEST_SIDE_OF_FRAME)})
     return frames
+
+
+def _shrunk(frame: Any) -> Image.Image:
+    share = min(1.0, LONGEST_SIDE_OF_FRAME / max(frame.width, frame.height))
+    size = {"width": max(1, round(frame.width * share)), "height": max(1, round(frame.height * share))}
+    picture: Image.Image = frame.reformat(**size, format="rgb24").to_image()
+    return picture
 
 
 def _copy(container: Any, folder: Path, most_seconds: float) -> dict[str, Any]:

@@ -12,11 +12,9 @@ import pytest
 from django.core.files.storage import storages
 from PIL import Image
 
-from core import jail
 from sandbox.control import Reply, Route, Sandbox
 from social import platforms
 from social.facts import Media, ScrapedPost
-from social.jailed.decode import moments
 from social.media.keep import keep_media
 from social.media.sniff import sniff
 from social.models import PostMedia, StoredFile
@@ -40,16 +38,16 @@ def picture_with_a_place():
     return picture(exif=exif)
 
 
-def video(seconds=2, rate=10, codec="mpeg4", form="mp4", sound=True):
+def video(seconds=2, rate=10, codec="mpeg4", form="mp4", sound=True, size=(64, 96)):
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=form) as container:
         container.metadata["location"] = PLACE.decode()
         container.metadata["title"] = "a secret title"
         shown = container.add_stream(codec, rate=rate)
-        shown.width, shown.height, shown.pix_fmt = 64, 96, "yuv420p"
+        shown.width, shown.height, shown.pix_fmt = *size, "yuv420p"
         heard = container.add_stream("aac", rate=16000) if sound else None
         for number in range(seconds * rate):
-            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 96), (number * 5 % 255, 40, 90)))
+            frame = av.VideoFrame.from_image(Image.new("RGB", size, (number * 5 % 255, 40, 90)))
             frame.pts, frame.time_base = number, Fraction(1, rate)
             container.mux(shown.encode(frame))
         container.mux(shown.encode(None))
@@ -229,21 +227,6 @@ def test_a_compressed_body_is_not_inflated(keeper):
     assert medium.error == "vendor_answer_invalid"
 
 
-def test_decoding_stays_small(tmp_path):
-    large = tmp_path / "large"
-    large.write_bytes(picture(size=(6000, 5000), quality=60))
-    job = {"folder": str(tmp_path), "most_seconds": 60, "frames": 12}
-    found = jail.run(
-        "social.jailed.decode",
-        {"kind": "image", "decoder": "JPEG", "path": str(large), **job},
-        seconds=30,
-        memory_mb=2000,
-        file_mb=64,
-    )
-    assert max(found["width"], found["height"]) <= 2160
-    assert found["peak_mb"] < 200
-
-
 HOSTS = [
     "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "0177.0.0.1", "127.0.0.1.",
     "0", "0.0.0.0", "10.0.0.1", "10.1", "167772161", "0xa000001", "172.16.0.1", "172.31.255.255",  # noqa: S104
@@ -282,12 +265,6 @@ def test_no_redirect_leads_to_one(keeper, host):
     _, [medium], _ = kept(keeper, ("image", lambda: Reply(status=302, headers={"Location": f"http://{host}/x"})))
     assert medium.error in {"address_refused", "vendor_unavailable"}
     assert keeper.count("give") == 1
-
-
-def test_the_first_seconds_are_looked_at_one_by_one():
-    assert moments(1.5, 12) == [0.0, 1.0]
-    assert moments(0.4, 12) == [0.0]
-    assert moments(9.0, 6) == [0.0, 1.0, 2.0, 3.0, 5.0, 7.0]
 
 
 def test_only_known_beginnings_are_known():
