@@ -7,11 +7,19 @@ from django.utils import timezone
 
 from analysis import engine, pipeline
 from analysis.models import PostAnalysis
-from analysis.stages.contract import Later
+from analysis.stages.contract import Later, Product
 from analysis.tests.fakes import Fake, make_request, stages_of
 from config.queues import count_waiting
+from core.errors import VendorBusy
 
 pytestmark = pytest.mark.django_db
+
+
+def raising(error):
+    def does(work):
+        raise error
+
+    return does
 
 
 def wait_of(post):
