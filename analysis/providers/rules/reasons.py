@@ -87,7 +87,7 @@ def _count_demand(post: Reading, demand: Demand) -> str:
 
 
 def _number(post: Reading) -> Evidence | None:
-    return post.metric("multiple", "views", "likes")
+    return post.metric("multiple", "posts", "views", "likes")
 
 
 def _verdict(post: Reading) -> Claim:
