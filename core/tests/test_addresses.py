@@ -125,9 +125,7 @@ def visit(url: str, *, names: Names, tap: Wiretap, tls: ssl.SSLContext | None = 
         network.close()
 
 
-@pytest.mark.parametrize(
-    "url", [url for url in HOSTILE_URLS if "127" in url or "[" in url or "//" not in url], ids=ascii
-)
+@pytest.mark.parametrize("url", HOSTILE_URLS, ids=ascii)
 def test_it_connects_to_nothing_for_a_hostile_address(server: Server, url: str) -> None:
     tap = Wiretap(server.port)
     with pytest.raises(errors.AddressRefused):
