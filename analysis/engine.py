@@ -106,6 +106,11 @@ def claim(post_analysis_id: UUID, *, begins: dict[str, tuple[str, str]]) -> Work
     return Work(**dict(zip(Work.__slots__, rows[0], strict=True))) if rows else None
 
 
+def holds(work: Work) -> bool:
+    """Whether it is still ours."""
+    return PostAnalysis.objects.filter(pk=work.id, fence=work.fence, status=Status.PROCESSING).exists()
+
+
 def checkpoint(
     work: Work, used: Used, *, next_stage: str, keeps: bool, progress: int, post_id: UUID | None, telling: Telling
 ) -> Moved:

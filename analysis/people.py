@@ -1,8 +1,9 @@
-"""What is held of a person's analyses: given to them with their export; it goes with their account."""
+"""What is held of a person's analyses: given to them with their export, called off and removed when they leave."""
 
 from accounts.export import Rows
 from accounts.models import User
 from analysis.models import PostAnalysis, PostAnalysisRequest
+from analysis.services import remove
 
 OF_POST = (
     "id", "request_id", "created_at", "url", "status", "error_category", "error_message", "is_viral", "verdict",
@@ -17,3 +18,9 @@ def analyses_of(user: User) -> Rows:
     for request in PostAnalysisRequest.objects.filter(user=user).order_by("created_at", "id").values(*columns):
         posts = PostAnalysis.objects.filter(request=request["id"]).order_by("position").values(*OF_POST)
         yield {**request, "posts": list(posts)}
+
+
+def forget(user: User) -> None:
+    """Before the account goes: whoever is at work on something of theirs must find it gone, not half gone."""
+    for request_id in PostAnalysisRequest.objects.filter(user=user).values_list("pk", flat=True):
+        remove(user, request_id)

@@ -77,8 +77,8 @@ class Step:
         except Problem as problem:
             self._settle(problem)
             return None
-        except Exception as fault:  # a fault of ours: recorded, and tried again like a vendor's
-            log.exception("stage_failed", stage=self.stage.name, post_analysis=str(self.work.id))
+        except Exception as fault:  # noqa: BLE001  # a fault of ours: recorded, and tried again like a vendor's
+            self._report(fault)
             self._settle(_internal(fault))
             return None
         self.observe("made", self.work)
@@ -145,6 +145,13 @@ class Step:
             self._pause(self._pause_seconds(problem), spent=not busy, problem=problem)
         else:
             self._fail(problem)
+
+    def _report(self, fault: Exception) -> None:
+        told = {"stage": self.stage.name, "post_analysis": str(self.work.id)}
+        if engine.holds(self.work):
+            log.exception("stage_failed", **told)
+        else:  # called off, removed or somebody else's by now: what it stumbled over was probably that
+            log.info("stage_abandoned", error=type(fault).__name__, **told)
 
     def _pause_seconds(self, problem: Problem) -> float:
         doubled = FIRST_PAUSE * 2.0 ** max(self.work.tries - 1, 0)

@@ -1,6 +1,6 @@
 """What can be done with an analysis: ask for it, ask what it would use, try it again, call it off, remove it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from accounts.models import UsageKind, User
+from accounts.models import UsageEntry, UsageKind, User
 from accounts.usage import check_usage_limit, get_user_plan, give_back, increment_usage, refuse_beyond
 from analysis import engine, pipeline
 from analysis.addresses import is_link, read_addresses
@@ -121,18 +121,27 @@ def _reopen(request_id: UUID, posts: int) -> None:
 
 def cancel(user: User, request_id: UUID) -> PostAnalysisRequest:
     """Call off what has not ended. A post that no stage has begun with gets its unit back; the others have cost us."""
+    while not _call_off(user, request_id):
+        # Somebody had posts tried again between our look and our lock: look again.
+        if not PostAnalysisRequest.objects.filter(pk=request_id, status__in=OPEN).exists():
+            raise AlreadyOver
+    return PostAnalysisRequest.objects.get(pk=request_id)
+
+
+def _call_off(user: User, request_id: UUID) -> bool:
+    """Only if what was found open is all that is: its posts, then the request, as everybody locks them."""
     with transaction.atomic():
         posts = list(_posts_of(user, request_id).filter(status__in=OPEN).select_for_update(of=("self",)).order_by("pk"))
-        # Posts, then their request, then the counters: the order in which everybody locks them.
-        asked = PostAnalysisRequest.objects.filter(pk=request_id, status__in=OPEN)
-        if not asked.update(
-            cancelled_at=Now(), open_posts=F("open_posts") - len(posts),
-            posts_processed=F("posts_processed") + len(posts),
-        ):  # fmt: skip
-            raise AlreadyOver
+        asked = PostAnalysisRequest.objects.filter(pk=request_id, status__in=OPEN, open_posts=len(posts))
+        closed = asked.update(
+            cancelled_at=Now(), open_posts=0, posts_processed=F("posts_processed") + len(posts)
+        )  # fmt: skip
+        if not closed:
+            transaction.set_rollback(True)
+            return False
         _stop([post.pk for post in posts])
         ring_after_commit(request_id, engine.finalize(request_id))
-    return PostAnalysisRequest.objects.get(pk=request_id)
+        return True
 
 
 def _stop(ids: Sequence[UUID]) -> None:
@@ -142,15 +151,25 @@ def _stop(ids: Sequence[UUID]) -> None:
     PostAnalysis.objects.filter(pk__in=ids).update(
         status=Status.CANCELLED, fence=F("fence") + 1, lease_until=None, run_after=None, finished_at=Now(), progress=100
     )
-    for post_id in (each for each in ids if each not in begun):
-        give_back(source=unit_of(post_id), kind=UsageKind.URL_LOOKUPS)
+    _return_units(unit_of(each) for each in ids if each not in begun)
+
+
+def _return_units(sources: Iterable[str]) -> None:
+    """In the order of platforms, as they are spent: else two requests of a user could wait for each other."""
+    kind = UsageKind.URL_LOOKUPS
+    spent = UsageEntry.objects.filter(source__in=[*sources], kind=kind, given_back_at=None)
+    for source in spent.order_by("platform", "day", "id").values_list("source", flat=True):
+        give_back(source=source, kind=kind)
 
 
 def remove(user: User, request_id: UUID) -> None:
     """Remove a request with all that hangs on it; one that has not ended is called off first."""
-    with suppress(AlreadyOver):
-        cancel(user, request_id)
-    PostAnalysisRequest.objects.filter(pk=request_id, user=user).delete()
+    with transaction.atomic():
+        with suppress(AlreadyOver):
+            cancel(user, request_id)
+        # Held, so that nobody begins with one of them again, and what was found to hang on them is all.
+        list(_posts_of(user, request_id).select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+        PostAnalysisRequest.objects.filter(pk=request_id, user=user).delete()
 
 
 def _posts_of(user: User, request_id: UUID) -> QuerySet[PostAnalysis]:

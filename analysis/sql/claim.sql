@@ -1,5 +1,6 @@
 -- Take a post that is due and that nobody holds. The fence moves, so whatever its former holder still writes is refused;
--- the run is written down before it begins, and the first one of a stage is told to whoever watches.
+-- the run is written down before it begins. The first one since the post came to its stage, or came back to it, is told
+-- to whoever watches.
 WITH plan AS (
     SELECT * FROM unnest(%(stages)s::text[], %(begins)s::text[], %(messages)s::text[]) AS plan (stage, begins, message)
 ), claimed AS (
@@ -22,6 +23,7 @@ WITH plan AS (
 ), begun AS (
     SELECT * FROM claimed WHERE NOT EXISTS (
         SELECT FROM analysis_stagerun run WHERE run.post_analysis_id = claimed.id AND run.stage = claimed.stage
+            AND run.started_at >= claimed.stage_since
     )
 ), asked AS (
     UPDATE analysis_postanalysisrequest request SET

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Plan, User
+from accounts.usage import change_plan
 from analysis.engine import Work
-from analysis.models import PostAnalysis, PostAnalysisRequest
+from analysis.models import OPEN, PostAnalysis, PostAnalysisRequest
 from analysis.stages.contract import Later, Product
 from core.ids import uuid7
 
@@ -50,3 +51,31 @@ def make_request(user: User, *, posts: int = 1, stage: str = "one") -> tuple[Pos
         for place in range(posts)
     ]  # fmt: skip
     return request, made
+
+
+def finished(request: PostAnalysisRequest) -> bool:
+    """Whether a request has ended, and its counters say what its posts say."""
+    request.refresh_from_db()
+    ends = [*request.posts.values_list("status", flat=True)]
+    counted = {
+        "completed": ends.count("COMPLETED"),
+        "failed": ends.count("FAILED"),
+        "cancelled": ends.count("CANCELLED"),
+    }
+    return (
+        request.open_posts == 0
+        and request.status not in OPEN
+        and request.finished_at is not None
+        and request.posts_processed == request.total_posts == len(ends) == sum(counted.values())
+        and request.progress_points == 100 * request.total_posts
+        and request.results == counted
+    )
+
+
+def put_on_plan(user: User, *, posts: int, a_day: int) -> None:
+    """A plan of its own: so many posts in one request, so many a day on each platform; -1 is no limit."""
+    plan = Plan.objects.create(
+        slug=f"plan-{uuid7()}", name="A plan", price=0, max_handles=1, max_questions_per_day=1,
+        max_urls=posts, max_analyses_per_day=a_day,
+    )  # fmt: skip
+    change_plan(user, plan)
