@@ -46,7 +46,9 @@ class Command(BaseCommand):
             try:
                 body = self._explained(options)
             except ProgrammingError:
-                raise CommandError("The database has no tables yet: `make run` or `manage.py migrate` makes them.") from None
+                raise CommandError(
+                    "The database has no tables yet: `make run` or `manage.py migrate` makes them."
+                ) from None
             except OperationalError as problem:
                 why = one_line(str(problem).partition("\n")[0])
                 raise CommandError(f"The database does not answer: {why}") from None
@@ -91,8 +93,8 @@ def sentences(problem: Problem) -> str:
 def _until(problem: Problem) -> Iterator[str]:
     if resets_at := problem.details.get("resets_at"):
         used, limit = problem.details["used"], problem.details["limit"]
-        yield f"  {used} of {limit} are used, {problem.details['requested']} more were asked for."
-        yield f"  The count begins anew at {resets_at:%Y-%m-%d %H:%M} UTC."
+        yield f"  {used} of {limit} a day are used, and {problem.details['requested']} more were asked for."
+        yield f"  The count begins anew at {resets_at}."
 
 
 def _left(request: PostAnalysisRequest) -> str:
