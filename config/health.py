@@ -12,7 +12,7 @@ from django.http import HttpRequest, JsonResponse
 
 from config import spooled
 from config.heartbeat import LATE_AFTER_SECONDS, ages
-from core import redis
+from core import redis, vendors
 from logs.partitions import ensure_partitions, missing_partitions
 
 logger = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ def health(request: HttpRequest) -> JsonResponse:
     parts["logs"] = _check_logs(beat_lives=parts["beat"]["status"] == "ok") if lives else {"status": "unknown"}
     well = all(part["status"] == "ok" for part in parts.values())
     overall = "ok" if well else "degraded" if database["status"] == "ok" else "down"
-    return JsonResponse({"status": overall, **parts}, status=_status(database))
+    return JsonResponse({"status": overall, **parts, "vendors": _vendors()}, status=_status(database))
 
 
 def _status(database: dict[str, Any]) -> int:
@@ -94,6 +94,14 @@ def _check_workers() -> dict[str, dict[str, Any]]:
         "workers": {"status": "quiet" if quiet else "ok", "seconds_since_last_task": workers},
         "beat": {"status": "quiet" if late["beat"] else "ok", "seconds_since_last_tick": seen["beat"]},
     }
+
+
+def _vendors() -> dict[str, dict[str, Any]]:
+    """Each vendor's breaker, for people to see. It judges nothing: a vendor that rests is no fault of ours."""
+    try:
+        return vendors.states()
+    except redis.RedisAway:
+        return {}
 
 
 def _check_logs(*, beat_lives: bool) -> dict[str, Any]:

@@ -48,8 +48,24 @@ LOGS = shape("ok", "late", "unknown")
 LOGS["properties"]["spool_bytes"] = {"type": "integer", "description": "What rows that are on their way occupy."}
 LOGS["properties"]["seconds_waiting"] = {"type": "number", "description": "Of the oldest row that is not in its table."}
 LOGS["properties"]["partitions_missing"] = {"type": "integer", "description": "Months that should be there by now."}
+VENDOR: dict[str, Any] = {
+    "type": "object",
+    "required": ["state", "failures", "seconds_left", "reason"],
+    "properties": {
+        "state": {"type": "string", "enum": ["closed", "open", "half-open"]},
+        "failures": {"type": "integer", "minimum": 0, "description": "In a row, within the last minute."},
+        "seconds_left": {"type": "number", "minimum": 0, "description": "Until it is asked again."},
+        "reason": {"type": "string", "description": "The code of the error that opened it."},
+    },
+}
+VENDORS = {
+    "type": "object",
+    "additionalProperties": VENDOR,
+    "description": "The breaker of each vendor: open while it is spared. Empty while Redis is away.",
+}
 READY = shape("ok", "down", database=TIMED)
-HEALTH = shape("ok", "degraded", "down", database=TIMED, redis=TIMED, workers=WORKERS, beat=BEAT, logs=LOGS)
+PARTS = {"database": TIMED, "redis": TIMED, "workers": WORKERS, "beat": BEAT, "logs": LOGS, "vendors": VENDORS}
+HEALTH = shape("ok", "degraded", "down", **PARTS)
 
 # The busiest first: every request walks down this list.
 urlpatterns = [

@@ -34,7 +34,7 @@ SECRET_NAME = re.compile(
     r"|api_?key|(?:access|private|signing|secret|encryption)_?key"
 )
 TELLING_NAME = re.compile(
-    r"tokens?$|token_(?:value|hint)$|assertion$|(?:^|_)(?:jwt|sig|e_?mails?|verification_?code)$|^(?:key|access|refresh|sid|body|html|session(?:_?(?:key|id))?)$"
+    r"tokens?$|tickets?$|token_(?:value|hint)$|assertion$|(?:^|_)(?:jwt|sig|e_?mails?|verification_?code)$|^(?:key|access|refresh|sid|body|html|session(?:_?(?:key|id))?)$"
 )
 
 # By shape, for what has no name.
@@ -45,13 +45,13 @@ STRONG = (
     r"passw\w{0,16}|passphrase|(?<![a-z])pwd|secret[\w-]{0,16}|credentials?|api[ _-]?key(?: provided)?"
     r"|(?:access|private|signing|encryption)[_-]?key(?:[_-]?id)?|[cx]srf[\w-]{0,20}|signature|svix-[a-z]+|(?<![a-z])dsn"
 )
-WEAK = r"tokens?|(?<![a-z])(?:jwt|otp|sig|sid)|(?<![\w-])(?:key|access|refresh|code|session)|session_?(?:id|key)"
+WEAK = r"tokens?|ticket|(?<![a-z])(?:jwt|otp|sig|sid)|(?<![\w-])(?:key|access|refresh|code|session)|session_?(?:id|key)"
 IN_QUERY = (
-    r"[\w.-]{0,40}(?:token|secret|signature|passw\w{0,16}|credential|jwt|api_?key)"
+    r"[\w.-]{0,40}(?:token|ticket|secret|signature|passw\w{0,16}|credential|jwt|api_?key)"
     r"|(?:[\w.-]{0,40}[_.-])?(?:key|sig|auth|code|session|sessionid|access|refresh|otp|sid|e?mail)"
 )
 NAMES = "passw passphrase pwd secret credential key csrf xsrf signature svix dsn"
-MAYBE_NAMES = "token jwt otp sig sid key access refresh code session"
+MAYBE_NAMES = "token ticket jwt otp sig sid key access refresh code session"
 Replacement = str | Callable[[re.Match[str]], str]
 
 

@@ -15,6 +15,7 @@ from django_celery_results.models import TaskResult
 from rest_framework.test import APIClient
 
 from accounts.models import OutgoingMail
+from analysis.services import cancel, request_analysis
 from analytics.models import AuthenticationLog, ExternalAPICallLog
 from core import errors, http, redis
 from core.queue import enqueue
@@ -190,6 +191,25 @@ def test_tokens_of_ours(records, stranger, user):
     client.post("/api/accounts/logout/", {"refresh": renewed["refresh"]}, format="json")
     for token in (answer["access"], answer["refresh"], renewed["access"], renewed["refresh"]):
         assert records.holding(token) == {}
+
+
+def test_tickets_of_streams(records, stranger, api, user):
+    request = request_analysis(user, ["https://x.com/i/status/11"])
+    cancel(user, request.pk)
+    events = f"/api/analysis/requests/{request.pk}/events/"
+    tickets = [api.post(f"{events}ticket/").json()["ticket"] for _ in range(3)]
+    the_end = {"last-event-id": "9" * 18}
+    assert stranger.get(f"{events}?ticket={tickets[0]}", headers=the_end).status_code == 204
+    for path in (events, f"{events}x/", "/api/accounts/me/", "/api/nothing/"):
+        for ticket in tickets[:2]:
+            stranger.get(f"{path}?ticket={ticket}{WORD}", headers=the_end)
+            stranger.post(
+                f"{path}?ticket={ticket}", headers={**the_end, "referer": f"https://a.example/?ticket={ticket}"}
+            )
+    assert stranger.get(f"{events}?ticket={tickets[0]}", headers=the_end).status_code == 401
+    stranger.get(f"{events}?ticket={tickets[2]}", headers={**the_end, "user-agent": f"curl/8 (ticket={tickets[2]})"})
+    for secret in (WORD, *tickets):
+        assert records.holding(secret) == {}
 
 
 def test_webhooks_and_the_keys_of_a_vendor(records, clerk, client):

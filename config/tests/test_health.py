@@ -1,14 +1,17 @@
-"""What /health/ says of the record of what happens, and the partitions it makes where beat does not."""
+"""What /health/ says of the record of what happens, the partitions it makes where beat does not, and of vendors."""
 
 import time
 
+import jsonschema
 import pytest
 from django.db import connection
 
 from config import health
 from config.heartbeat import sign
 from core import redis
+from core.schema import describe
 from core.spool import Spool
+from core.vendors import Vendor
 from logs.partitions import missing_partitions
 
 pytestmark = pytest.mark.django_db
@@ -82,3 +85,36 @@ def test_a_spool_that_cannot_be_read_does_not_fail_the_probe(stranger, settings,
     (tmp_path / "file").touch()
     settings.SPOOL_DIR = tmp_path / "file" / "spool"
     assert logs(stranger)["status"] in {"ok", "unknown"}
+
+
+# Vendors
+
+
+def vendors(client):
+    answer = client.get("/health/")
+    described = describe()["paths"]["/health/"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    jsonschema.validate(answer.json(), described)
+    return answer.json()["vendors"]
+
+
+def test_every_vendor_is_shown_with_its_breaker(stranger, settings):
+    shown = vendors(stranger)
+    assert set(shown) == set(settings.VENDOR_BUDGETS)
+    closed = {"state": "closed", "failures": 0, "seconds_left": 0.0, "reason": ""}
+    assert all(state == closed for state in shown.values())
+
+
+def test_a_breaker_that_opens_is_shown_and_degrades_nothing(stranger):
+    before = stranger.get("/health/").json()["status"]
+    Vendor("gemini").open(30, "vendor_refused")
+    shown = vendors(stranger)
+    assert (shown["gemini"]["state"], shown["gemini"]["reason"]) == ("open", "vendor_refused")
+    assert 25 < shown["gemini"]["seconds_left"] <= 30
+    assert shown["twitterapi"]["state"] == "closed"
+    assert stranger.get("/health/").json()["status"] == before
+
+
+def test_without_redis_nothing_is_known_of_vendors(stranger, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    assert vendors(stranger) == {}
+    assert stranger.get("/health/").json()["redis"]["status"] == "down"

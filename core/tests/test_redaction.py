@@ -15,7 +15,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gF
 NAMES = [
     "authorization", "Authorization", "HTTP_AUTHORIZATION", "proxy-authorization", "cookie", "Set-Cookie", "password",
     "password_confirm", "new_password", "passwd", "passphrase", "secret", "client_secret", "SECRET_KEY", "token",
-    "access", "refresh", "access_token", "accessToken", "id_token", "api_key", "apiKey", "x-api-key", "key",
+    "ticket", "access", "refresh", "access_token", "accessToken", "id_token", "api_key", "apiKey", "x-api-key", "key",
     "private_key", "signature", "svix-id", "svix-signature", "webhook-signature", "Stripe-Signature", "dsn",
     "SENTRY_DSN", "session", "sessionid", "session_key", "csrftoken", "csrfmiddlewaretoken", "X-CSRFToken", "jwt",
     "otp", "pass", "pin", "auth", "token_value", "id_token_hint", "client_assertion",
@@ -43,6 +43,8 @@ SHAPES = {
     "password with an at": ("redis://:p@ss@cache.example/0", "p@ss"),
     "sentry": ("https://0123abcd@o1.ingest.sentry.io/2", "0123abcd"),
     "link in a mail": ("https://app.example/reset-password?uid=MQ&token=c3-99ab", "c3-99ab"),
+    "ticket of a stream": ("GET /api/analysis/requests/7/events/?ticket=pZ1fab", "pZ1fab"),
+    "ticket in json": ('{"ticket": "pZ1fab"}', "pZ1fab"),
     "query": ("GET /x?api_key=hunter2&q=cats", "hunter2"),
     "query with a signature": ("https://b.example/f?X-Amz-Signature=abc&x=1", "=abc"),
     "oauth code": ("/callback?code=hunter2", "hunter2"),
@@ -68,7 +70,8 @@ SHAPES = {
 }
 
 UNTOUCHED = [
-    "the token expired", "Basic authentication is off", "Bearer token missing", "invalid token: expired",
+    "the token expired", "this ticket was used", "GET /api/analysis/requests/<uuid:pk>/events/ticket/",
+    "Basic authentication is off", "Bearer token missing", "invalid token: expired",
     "This password is too short.", "the secret is safe", "a cookie was set", "no access: ask the owner", "key=value",
     "0197a1b2-0000-7000-8000-000000000000", "request_id=0197a1b2-0000-7000-8000-000000000000",
     "prompt_version=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
