@@ -158,6 +158,12 @@ def test_forty_comments_are_shown_and_those_that_say_something_new_are_among_the
     assert new.text in shown
 
 
+def test_what_has_been_said_gives_way_to_what_has_not():
+    said = [Comment(text=f"one two three four five six {number}", likes=9) for number in range(4)]
+    new = Comment(text="soil and water", likes=1)
+    assert sample([*said, new], most=4) == [said[0], said[1], new, said[2]]
+
+
 def test_a_repeated_comment_is_shown_once():
     assert texts("k", comments=(Comment(text="Nice!"), Comment(text="nice!", likes=8), Comment(text=" "))) == ["nice!"]
 

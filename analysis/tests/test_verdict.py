@@ -130,6 +130,14 @@ def test_posts_that_are_too_young_are_no_baseline():
     assert judge(post(1000), young, now=NOW).label == "not_enough_history"
 
 
+def test_posts_of_unknown_age_are_a_baseline():
+    """Lists of a channel's videos tell no dates."""
+    undated = [replace(each, posted_at=None) for each in EVEN]
+    verdict = judge(post(2000), undated, now=NOW)
+    assert (verdict.label, verdict.baseline.n) == ("over", 5)
+    assert "unknown age" in verdict.baseline.window
+
+
 def test_times_without_a_zone_are_taken_for_utc():
     naive = replace(post(1000), posted_at=(NOW - timedelta(hours=2)).replace(tzinfo=None))
     assert judge(naive, EVEN, now=NOW.replace(tzinfo=None)).label == "too_early"
