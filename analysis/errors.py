@@ -6,13 +6,17 @@ Missing
 └── PostGone                     404  post_gone
 VendorProblem
 ├── CouldNotCollect              503  as whoever collects says
+├── NoAnswer                     503  no_answer
 ├── ContentBlocked               503  content_blocked
 └── AnswerInvalid                503  answer_invalid           retryable
     └── AnswerCut                503  answer_cut               retryable
 Conflict
 ├── SamePost                     409  same_post
 ├── NothingToRetry               409  nothing_to_retry
-└── AlreadyOver                  409  already_over
+├── AlreadyOver                  409  already_over
+├── NotReadyToTalk               409  analysis_not_complete
+├── AnswerRunning                409  answer_running           retryable
+└── NothingToStop                409  nothing_to_stop
 """
 
 from core.errors import Conflict, Missing, Problem, VendorProblem
@@ -105,6 +109,31 @@ class AlreadyOver(Conflict):
     """This request has already ended."""
 
     code = "already_over"
+
+
+class NotReadyToTalk(Conflict):
+    """There is nothing to talk about yet: the analysis of this post is not complete."""
+
+    code = "analysis_not_complete"
+
+
+class AnswerRunning(Conflict):
+    """The last question of this session is still being answered: wait for it, or cancel it."""
+
+    code = "answer_running"
+    retryable = True
+
+
+class NothingToStop(Conflict):
+    """This answer has already ended."""
+
+    code = "nothing_to_stop"
+
+
+class NoAnswer(VendorProblem):
+    """The question could not be answered."""
+
+    code = "no_answer"
 
 
 def category_of(problem: Problem) -> str:

@@ -1,13 +1,13 @@
-"""Whoever works on a post says so every few seconds, so that a lease can be short and a dead worker is soon found out.
+"""Whoever works on something says so every few seconds, so that a lease can be short and a dead worker is soon found out.
 
 One thread a process renews all of its leases in one statement. A stage that holds on for longer than its patience is
-not spoken for any more: it hangs, and the post goes to somebody else.
+not spoken for any more: it hangs, and somebody else takes over.
 """
 
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -23,23 +23,24 @@ logger = structlog.get_logger(__name__)
 class Leases:
     """What this process holds, and until when it speaks for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, renew: Callable[[dict[UUID, int]], None], seconds: Callable[[], float]) -> None:
+        self._extend, self._seconds = renew, seconds
         self._held: dict[UUID, tuple[int, float]] = {}
         self._lock = threading.Lock()
         self._process = 0
 
     @contextmanager
-    def kept(self, post_analysis_id: UUID, fence: int, *, patience: float) -> Iterator[None]:
+    def kept(self, row_id: UUID, fence: int, *, patience: float) -> Iterator[None]:
         with self._lock:
-            self._held[post_analysis_id] = (fence, time.monotonic() + patience)
+            self._held[row_id] = (fence, time.monotonic() + patience)
             self._start()
         try:
             yield
         finally:
             with self._lock:
                 # Another thread may hold it by now, under a later fence.
-                if self._held.get(post_analysis_id, (0, 0.0))[0] == fence:
-                    del self._held[post_analysis_id]
+                if self._held.get(row_id, (0, 0.0))[0] == fence:
+                    del self._held[row_id]
 
     def _start(self) -> None:
         # A thread does not survive a fork.
@@ -49,7 +50,7 @@ class Leases:
 
     def _renew_for_ever(self) -> None:
         while True:
-            time.sleep(engine.lease().total_seconds() / 3)
+            time.sleep(self._seconds() / 3)
             if held := self._spoken_for():
                 self._renew(held)
 
@@ -60,7 +61,7 @@ class Leases:
 
     def _renew(self, held: dict[UUID, int]) -> None:
         try:
-            engine.renew(held)
+            self._extend(held)
         except DatabaseProblem as problem:
             # The next turn tries again; should that be too late, the fence decides.
             logger.warning("leases_not_renewed", error=type(problem).__name__)
@@ -69,4 +70,4 @@ class Leases:
             connection.close()
 
 
-leases = Leases()
+leases = Leases(renew=engine.renew, seconds=lambda: engine.lease().total_seconds())

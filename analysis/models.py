@@ -4,7 +4,15 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+# Models of the app that live in folders of their own: this is where Django looks for them.
+from analysis.chat.models import ChatMessage, ChatSession
+from analysis.notes.models import AnalysisNote
 from core.models import Row
+
+__all__ = [
+    "AnalysisNote", "AnalysisStatusHistory", "ChatMessage", "ChatSession", "ModelAnswer", "PostAnalysis",
+    "PostAnalysisRequest", "StageRun", "Status",
+]  # fmt: skip
 
 
 class Status(models.TextChoices):

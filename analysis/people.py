@@ -2,7 +2,7 @@
 
 from accounts.export import Rows
 from accounts.models import User
-from analysis.models import PostAnalysis, PostAnalysisRequest
+from analysis.models import AnalysisNote, ChatMessage, PostAnalysis, PostAnalysisRequest
 from analysis.services import remove
 
 OF_POST = (
@@ -18,6 +18,19 @@ def analyses_of(user: User) -> Rows:
     for request in PostAnalysisRequest.objects.filter(user=user).order_by("created_at", "id").values(*columns):
         posts = PostAnalysis.objects.filter(request=request["id"]).order_by("position").values(*OF_POST)
         yield {**request, "posts": list(posts)}
+
+
+def chats_of(user: User) -> Rows:
+    """What was asked and answered."""
+    columns = ("id", "created_at", "session__post_analysis__url", "role", "status", "content", "provider", "model")
+    rows: Rows = ChatMessage.objects.filter(session__user=user).order_by("id").values(*columns)
+    return rows
+
+
+def notes_of(user: User) -> Rows:
+    columns = ("id", "created_at", "updated_at", "post_analysis__url", "title", "content")
+    rows: Rows = AnalysisNote.objects.filter(user=user).order_by("id").values(*columns)
+    return rows
 
 
 def forget(user: User) -> None:

@@ -3,6 +3,8 @@
 from django.urls import path
 
 from analysis import views
+from analysis.chat import views as chat
+from analysis.notes import views as notes
 
 urlpatterns = [
     path("requests/<uuid:request_id>/", views.OneRequest.as_view()),
@@ -15,4 +17,17 @@ urlpatterns = [
     path("posts/<uuid:post_analysis_id>/", views.OneAnalysis.as_view()),
     path("analyze/", views.Analyze.as_view()),
     path("quote/", views.Quote.as_view()),
+    path("chat/sessions/", chat.OpenSession.as_view()),
+    path("chat/sessions/list/", chat.Sessions.as_view()),
+    path("chat/sessions/<uuid:session_id>/", chat.OneSession.as_view()),
+    path("chat/sessions/<uuid:session_id>/messages/", chat.Messages.as_view()),
+    path("chat/sessions/<uuid:session_id>/messages/stream/", chat.MessageStream.as_view()),
+    path("chat/messages/<uuid:message_id>/", chat.OneMessage.as_view()),
+    path("chat/messages/<uuid:message_id>/cancel/", chat.CancelMessage.as_view()),
+    path("chat/messages/<uuid:message_id>/stream/", chat.Resume.as_view()),
+    path("chat/messages/<uuid:message_id>/stream/ticket/", chat.ResumeTicket.as_view()),
+    path("notes/", notes.Notes.as_view()),
+    path("notes/save/", notes.SaveNote.as_view()),
+    path("notes/<uuid:post_analysis_id>/", notes.OneNote.as_view()),
+    path("notes/<uuid:note_id>/delete/", notes.DeleteNote.as_view()),
 ]

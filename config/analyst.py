@@ -29,3 +29,7 @@ ANALYSIS_LEASE_SECONDS = env.float("ANALYSIS_LEASE_SECONDS", default=30.0)
 ANALYSIS_PROVIDERS = env.list("ANALYSIS_PROVIDERS", default=["gemini", "openai_compatible", "rules"])
 # A public video of YouTube that is no longer than this is shown whole to a model that sees.
 ANALYSIS_VIDEO_SECONDS = env.int("ANALYSIS_VIDEO_SECONDS", default=180)
+
+# The same for answers in a chat; and how long a request for a whole answer is kept waiting for it.
+CHAT_PROVIDERS = env.list("CHAT_PROVIDERS", default=["gemini", "openai_compatible", "rules"])
+CHAT_WAIT_SECONDS = env.float("CHAT_WAIT_SECONDS", default=25.0)

@@ -25,6 +25,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "send-waiting-mail": {"task": "accounts.send_waiting_mail", "schedule": 30.0, "options": {"expires": 30}},
     "finish-erasures": {"task": "accounts.finish_erasures", "schedule": 300.0, "options": {"expires": 300}},
     "sweep-analyses": {"task": "analysis.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "sweep-answers": {"task": "analysis.sweep_answers", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-collections": {"task": "social.sweep", "schedule": 10.0, "options": {"queue": "io", "expires": 10}},
     "sweep-media": {"task": "social.sweep_media", "schedule": crontab(hour=4, minute=10)},
     "tidy-posts": {"task": "social.tidy", "schedule": crontab(hour=3, minute=30)},

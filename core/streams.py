@@ -240,14 +240,15 @@ def respond_with(chunks: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
 
 async def release_database() -> None:
     """Give back what the request has used so far to ask the database: a stream lasts too long to keep it."""
-    await sync_to_async(_close_connections)()
+    await sync_to_async(close_connections)()
     # Under ASGI a request keeps the thread of its sync code, idle, to its end. Should more come, it gets a new one.
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context and (executor := SyncToAsync.context_to_thread_executor.pop(context, None)):
         executor.shutdown(wait=False)
 
 
-def _close_connections() -> None:
+def close_connections() -> None:
+    """Give this thread's connections back, before it waits for something else."""
     for connection in connections.all(initialized_only=True):
         # An open transaction is somebody else's.
         if not connection.in_atomic_block:

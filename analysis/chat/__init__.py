@@ -1,0 +1,1 @@
+"""Questions about a result, answered from its evidence, word by word."""

@@ -1,0 +1,203 @@
+"""A worker answers a question: word by word into the stream, twice a second into the row, and whole at the end.
+
+An answer is begun once. Whoever dies in the middle leaves what was shown, and `sweep` says so; a question whose message
+was lost is sent for again.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import UsageKind
+from accounts.usage import give_back
+from analysis.chat import recall
+from analysis.chat.citing import citations_of, cited_in
+from analysis.chat.models import ChatMessage
+from analysis.chat.stream import tell, text_told
+from analysis.dossier import Dossier
+from analysis.errors import NoAnswer
+from analysis.leases import Leases
+from analysis.models import PostAnalysis
+from analysis.plain import make_visible
+from analysis.prompting import chat_version
+from analysis.providers import PROVIDERS
+from analysis.providers.contract import Completion, Message, Piece, Provider
+from core.calls import cost_of, heard, on_behalf_of
+from core.errors import Problem
+from core.queue import enqueue
+
+TASK, QUEUE = "analysis.answer", "chat"
+# A worker that is gone is found out within this; a model that thinks for long is not, for its worker lives.
+LEASE, PATIENCE = timedelta(seconds=15), 300.0
+# How often what was said goes into the row: how much a crash of Redis and worker together may cost.
+FLUSH_SECONDS = 0.5
+LONGEST_ANSWER = 20_000
+REST = timedelta(seconds=5)
+AT_ONCE = 200
+Status = ChatMessage.Status
+
+log = structlog.get_logger(__name__)
+
+
+def _renew(held: dict[UUID, int]) -> None:
+    ChatMessage.objects.filter(pk__in=[*held], status=Status.STREAMING).update(lease_until=Now() + LEASE)
+
+
+leases = Leases(renew=_renew, seconds=LEASE.total_seconds)
+
+
+def unit_of(message_id: UUID) -> str:
+    return f"question:{message_id}"
+
+
+class Stopped(Exception):
+    """Nobody waits for this answer any more: it was cancelled, or given up."""
+
+
+def answer(message_id: UUID) -> None:
+    """Give this answer, unless somebody has begun with it."""
+    row = ChatMessage.objects.filter(pk=message_id, status=Status.STREAMING, fence=0)
+    if not row.update(fence=1, lease_until=Now() + LEASE):
+        return
+    message = ChatMessage.objects.select_related("session__post_analysis__post").get(pk=message_id)
+    analysis = message.session.post_analysis
+    behalf = on_behalf_of(user_id=message.session.user_id, chat_id=message.session_id, analysis_id=analysis.pk)
+    with behalf, leases.kept(message_id, 1, patience=PATIENCE):
+        _Answer(message, analysis).give()
+
+
+@dataclass
+class _Answer:
+    """One answer as it grows."""
+
+    message: ChatMessage
+    analysis: PostAnalysis
+    text: str = ""
+    cited: list[str] = field(default_factory=list)
+    flushed_at: float = field(default_factory=time.monotonic)
+
+    def give(self) -> None:
+        dossier = recall.dossier_of(self.analysis)
+        messages = recall.messages_for(self.message, self.analysis, dossier)
+        tell(self.message.pk, "start", {"message_id": self.message.pk}, at=0)
+        with heard() as calls:
+            try:
+                end = self._say(messages)
+            except Stopped:
+                return
+            except Problem as problem:
+                fail(self.message.pk, problem, text=self.text, cost=cost_of(calls))
+                return
+            except Exception as fault:  # a fault of ours must not leave an answer open
+                log.exception("answer_failed", message=str(self.message.pk), error=type(fault).__name__)
+                fail(self.message.pk, Problem(), text=self.text, cost=cost_of(calls))
+                return
+            self._finish(end, dossier)
+
+    def _say(self, messages: list[Message]) -> Completion:
+        for piece in _pieces(messages):
+            if piece.end:
+                return piece.end
+            self._add(piece.text)
+        raise NoAnswer
+
+    def _add(self, words: str) -> None:
+        # Plain text only: what cannot be seen, or could reorder what is, does not get in.
+        words = make_visible(words)[: LONGEST_ANSWER - len(self.text)]
+        if not words:
+            return
+        tell(self.message.pk, "token", {"text": words, "at": len(self.text)}, at=len(self.text) + len(words))
+        self.text += words
+        for name in [each for each in cited_in(self.text[-400:]) if each not in self.cited]:
+            self.cited.append(name)
+            tell(self.message.pk, "citation", {"evidence_id": name}, at=len(self.text))
+        if time.monotonic() - self.flushed_at > FLUSH_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        held = ChatMessage.objects.filter(pk=self.message.pk, status=Status.STREAMING, fence=1)
+        if not held.update(content=self.text):
+            raise Stopped
+        self.flushed_at = time.monotonic()
+
+    def _finish(self, end: Completion, dossier: Dossier) -> None:
+        ended = _end(
+            self.message.pk, status=Status.COMPLETE, content=self.text, citations=citations_of(self.text, dossier),
+            provider=end.provider, model=end.model, prompt_version=chat_version(), tokens_in=end.tokens.input,
+            tokens_out=end.tokens.output + end.tokens.thinking, tokens_cached=end.tokens.cached,
+            cost_micros=end.cost_micros,
+        )  # fmt: skip
+        if ended:
+            tell(self.message.pk, "done", {}, at=len(self.text), last=True)
+
+
+def _pieces(messages: list[Message]) -> Iterator[Piece]:
+    """From the first analyst of the order who begins to speak: once one has, nobody takes over."""
+    last: Problem = NoAnswer()
+    for provider in _configured():
+        stream = provider.stream(messages)
+        try:
+            first = next(stream)
+        except Problem as problem:
+            log.warning("analyst_passed_over", provider=provider.name, code=problem.code)
+            last = problem
+            continue
+        yield first
+        yield from stream
+        return
+    raise last
+
+
+def _configured() -> Iterator[Provider]:
+    for provider in (PROVIDERS[name]() for name in settings.CHAT_PROVIDERS):
+        if provider.is_configured():
+            yield provider
+
+
+# How it ends
+
+
+def fail(message_id: UUID, problem: Problem, *, text: str, cost: int | None) -> None:
+    """It cannot be answered, or not to the end; what was shown stays, and for nothing nothing is spent."""
+    status = Status.INTERRUPTED if text else Status.FAILED
+    if _end(message_id, status=status, content=text, error_code=problem.code, cost_micros=cost):
+        tell(message_id, "error", {"code": problem.code, "message": problem.message}, at=len(text), last=True)
+
+
+def interrupt(message_id: UUID, *, code: str, message: str) -> bool:
+    """End an answer from outside, with what was shown of it."""
+    kept = ChatMessage.objects.filter(pk=message_id).values_list("content", flat=True).first() or ""
+    text = max(kept, text_told(message_id), key=len)
+    ended = _end(message_id, status=Status.INTERRUPTED, content=text, error_code=code)
+    if ended:
+        tell(message_id, "error", {"code": code, "message": message}, at=len(text), last=True)
+    return ended
+
+
+def _end(message_id: UUID, *, status: str, content: str, **columns: object) -> bool:
+    """Once; a unit goes back where not a word was shown."""
+    with transaction.atomic():
+        open_still = ChatMessage.objects.filter(pk=message_id, status=Status.STREAMING)
+        ended = open_still.update(status=status, content=content, finished_at=Now(), lease_until=None, **columns)
+        if ended and not content:
+            give_back(source=unit_of(message_id), kind=UsageKind.QUESTIONS_ASKED)
+    return bool(ended)
+
+
+def sweep() -> None:
+    """Say of answers whose worker is gone that they broke off, and send for those that nobody has begun."""
+    open_ones = ChatMessage.objects.filter(status=Status.STREAMING)
+    for message_id in open_ones.filter(lease_until__lt=Now()).values_list("pk", flat=True)[:AT_ONCE]:
+        interrupt(message_id, code="interrupted", message="The answer broke off.")
+    forgotten = open_ones.filter(Q(hinted_at=None) | Q(hinted_at__lt=Now() - REST), fence=0)
+    for message_id in list(forgotten.values_list("pk", flat=True)[:AT_ONCE]):
+        if forgotten.filter(pk=message_id).update(hinted_at=Now()):
+            enqueue(TASK, message_id, queue=QUEUE)

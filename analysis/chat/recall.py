@@ -1,0 +1,111 @@
+"""What an answer is made from: the result as it is stored, its evidence whole, and as much of the talk as there is room for.
+
+The evidence is never trimmed here (prompting bounds it when it is written). Of the conversation the newest turns are
+kept, whole, up to `TALK` characters, some 4,000 tokens; what is older is dropped, question and answer together. A long
+answer of ours is cut to its beginning: it can be read again in the evidence it cites.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from analysis.chat.models import ChatMessage
+from analysis.dossier import Baseline, Confounder, Demand, Dossier, Evidence, Known, Verdict
+from analysis.models import PostAnalysis
+from analysis.prompting import chat_data, chat_orders
+from analysis.providers.contract import Message
+
+TALK = 16_000
+LONGEST_TURN = 4_000
+MOST_TURNS = 40
+CLAIMS = (
+    "virality_reasoning", "quick_takeaways", "creator_context", "replicable_elements", "improvements",
+    "suggestions_for_future_posts",
+)  # fmt: skip
+
+
+def messages_for(answer: ChatMessage, analysis: PostAnalysis, dossier: Dossier) -> list[Message]:
+    system = f"{chat_orders()}\n\n{chat_data(dossier, [*_claims(analysis)])}"
+    return [Message(role="system", text=system), *_talk(answer)]
+
+
+def dossier_of(analysis: PostAnalysis) -> Dossier:
+    """As it was when the result was made: what the evidence says is what the reader can open."""
+    verdict = analysis.verdict or {}
+    return Dossier(
+        known=_known(analysis),
+        verdict=_verdict(verdict),
+        evidence=tuple(_evidence(each) for each in analysis.evidence),
+        confounders=tuple(
+            Confounder(kind=each["kind"], state=each["state"], note=each["note"], evidence=tuple(each["evidence"]))
+            for each in analysis.confounders
+        ),
+        demand=tuple(
+            Demand(kind=each["kind"], count=each["count"], examples=tuple(each["examples"])) for each in analysis.demand
+        ),
+    )
+
+
+def _verdict(told: dict[str, Any]) -> Verdict:
+    base = told.get("baseline") or {}
+    return Verdict(
+        label=told.get("label", "not_enough_history"),
+        basis=told.get("basis", ""),
+        multiple=told.get("multiple"),
+        percentile=told.get("percentile"),
+        baseline=Baseline(**base),
+    )
+
+
+def _evidence(told: dict[str, Any]) -> Evidence:
+    return Evidence(
+        id=told["id"],
+        kind=told["kind"],
+        text=told["text"],
+        start=told.get("start"),
+        end=told.get("end"),
+        url=told.get("url", ""),
+        numbers=told.get("numbers", {}),
+    )
+
+
+def _known(analysis: PostAnalysis) -> Known:
+    post = analysis.post
+    if post is None:
+        return Known(platform=analysis.platform, url=analysis.url)
+    at: datetime | None = post.collected_at
+    return Known(
+        platform=analysis.platform, url=analysis.url, author=post.author, format=post.format, language=post.language,
+        seconds=post.seconds, posted_at=post.posted_at, collected_at=at, metrics=post.metrics, details=post.details,
+    )  # fmt: skip
+
+
+def _claims(analysis: PostAnalysis) -> Iterable[str]:
+    """What the result says, a line each, with what it cites; what did not hold says so."""
+    for name in CLAIMS:
+        for claim in getattr(analysis, name):
+            held = "" if claim["supported"] else " (not supported)"
+            yield f"{name}: {claim['text']} {' '.join(f'[{each}]' for each in claim['evidence'])}{held}"
+
+
+def _talk(answer: ChatMessage) -> Sequence[Message]:
+    turns = _newest(answer.session_id, before=answer.pk)
+    kept: list[Message] = []
+    room = TALK
+    for turn in turns:
+        text = turn.content[:LONGEST_TURN]
+        room -= len(text)
+        # The question that is to be answered is there whatever its length.
+        if room < 0 and kept:
+            break
+        kept.append(Message(role="user" if turn.role == ChatMessage.Role.USER else "assistant", text=text))
+    while kept and kept[-1].role == "assistant":
+        kept.pop()
+    return kept[::-1]
+
+
+def _newest(session_id: UUID, *, before: UUID) -> Iterable[ChatMessage]:
+    """Questions, and the answers that said something; the newest first."""
+    rows = ChatMessage.objects.filter(session=session_id, id__lt=before).exclude(content="").order_by("-id")
+    return rows.only("role", "content")[:MOST_TURNS]

@@ -1,0 +1,89 @@
+"""What can be done with a conversation: begin it, ask, wait for an answer, stop one."""
+
+import time
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from accounts.models import UsageKind, User
+from accounts.usage import increment_usage
+from analysis.chat.answering import QUEUE, TASK, interrupt, unit_of
+from analysis.chat.models import ChatMessage, ChatSession
+from analysis.errors import AnswerRunning, NothingToStop, NotReadyToTalk
+from analysis.models import PostAnalysis, Status
+from core.errors import Missing
+from core.ids import uuid7
+from core.queue import enqueue
+from core.streams import close_connections
+
+# How often a waiting request looks: what it costs is one look at a key.
+LOOK_SECONDS = 0.15
+
+
+def open_session(user: User, post_analysis_id: UUID) -> tuple[ChatSession, bool]:
+    """The one session of an analysis, and whether it is new."""
+    analysis = PostAnalysis.objects.filter(pk=post_analysis_id, request__user=user).first()
+    if analysis is None:
+        raise Missing
+    if analysis.status != Status.COMPLETED:
+        raise NotReadyToTalk
+    return ChatSession.objects.get_or_create(post_analysis=analysis, defaults={"user": user})
+
+
+def ask(user: User, session_id: UUID, content: str) -> ChatMessage:
+    """Store the question, owe its answer, spend a unit: together or not at all. One answer at a time."""
+    session = ChatSession.objects.select_related("post_analysis").filter(pk=session_id, user=user).first()
+    if session is None:
+        raise Missing
+    # Two ids of one millisecond are in no order by themselves.
+    asked_id, answer_id = sorted((uuid7(), uuid7()))
+    question = ChatMessage(id=asked_id, session=session, role=ChatMessage.Role.USER, content=content)
+    answer = ChatMessage(
+        id=answer_id, session=session, role=ChatMessage.Role.ASSISTANT, status=ChatMessage.Status.STREAMING,
+        hinted_at=Now(),
+    )  # fmt: skip
+    with transaction.atomic():
+        _store(question, answer)
+        increment_usage(
+            user, UsageKind.QUESTIONS_ASKED, platform=session.post_analysis.platform, source=unit_of(answer_id)
+        )
+        transaction.on_commit(lambda: enqueue(TASK, answer_id, queue=QUEUE))
+    return answer
+
+
+def _store(question: ChatMessage, answer: ChatMessage) -> None:
+    try:
+        with transaction.atomic():
+            ChatMessage.objects.bulk_create([question, answer])
+    except IntegrityError as problem:
+        if "one_answer_at_a_time" in str(problem):
+            raise AnswerRunning from None
+        raise
+
+
+def wait_for(message_id: UUID) -> bool:
+    """Whether an answer came to its end while somebody may be kept waiting for it."""
+    deadline = time.monotonic() + settings.CHAT_WAIT_SECONDS
+    while ChatMessage.objects.filter(pk=message_id, status=ChatMessage.Status.STREAMING).exists():
+        # Its connection is somebody else's meanwhile.
+        close_connections()
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def stop(user: User, message_id: UUID) -> None:
+    """End an answer that is being given; what was shown of it stays."""
+    own_message(user, message_id)
+    if not interrupt(message_id, code="cancelled", message="The answer was stopped."):
+        raise NothingToStop
+
+
+def own_message(user: User, message_id: UUID) -> ChatMessage:
+    message = ChatMessage.objects.filter(pk=message_id, session__user=user).first()
+    if message is None:
+        raise Missing
+    return message

@@ -1,0 +1,1 @@
+"""What somebody noted of a result: their own words, kept to the letter."""
