@@ -1,7 +1,6 @@
 """The desk for posts: what was collected, what is wanted, who asked for it. A post can be collected again."""
 
 import zlib
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 
-from core.admin import Between, ReadOnlyAdmin, RowAdmin, counted, one_of
+from core.admin import Between, ReadOnlyAdmin, RowAdmin, counted, one_of, table
 from core.errors import Problem
 from core.queue import enqueue
 from social.models import MetricSnapshot, Platform, Post, PostMedia, StoredFile, UserPostActivity, Wanted
@@ -104,7 +103,7 @@ class PostAdmin(ReadOnlyAdmin):
     @admin.display(description="growth")
     def growth(self, post: Post) -> str:
         snapshots = post.snapshots.order_by("-taken_at")[:MOST_SNAPSHOTS]
-        return _table(("taken at", *COUNTS, "followers", "source"), [_cells(snapshot) for snapshot in snapshots])
+        return table(("taken at", *COUNTS, "followers", "source"), [_cells(snapshot) for snapshot in snapshots])
 
     @admin.display(description="transcript")
     def words(self, post: Post) -> str:
@@ -118,8 +117,8 @@ class PostAdmin(ReadOnlyAdmin):
             return "-"
         of = "an unknown number" if held.total is None else f"{held.total:,}"
         rows = [(_number(one.get("likes")), one.get("author", ""), one.get("text", "")) for one in held.sample]
-        table = _table(("likes", "by", "comment"), rows[:MOST_COMMENTS])
-        return format_html("<p>{} seen of {}{}</p>{}", held.seen, of, " (closed)" if held.closed else "", table)
+        seen = table(("likes", "by", "comment"), rows[:MOST_COMMENTS])
+        return format_html("<p>{} seen of {}{}</p>{}", held.seen, of, " (closed)" if held.closed else "", seen)
 
     @admin.display(description="vendor's record")
     def record(self, post: Post) -> str:
@@ -212,12 +211,3 @@ def _thumb(medium: PostMedia) -> str:
 
 def _number(value: Any) -> str:
     return "-" if value is None else f"{value:,}"
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    if not rows:
-        return "-"
-    head = format_html_join("", "<th>{}</th>", ((name,) for name in heads))
-    lines = [(format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows]
-    body = format_html_join("", "<tr>{}</tr>", lines)
-    return format_html('<table class="whyral-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body)

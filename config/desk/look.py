@@ -53,6 +53,15 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": "Analyses",
+        "separator": True,
+        "items": [
+            _list("Analysis requests", "query_stats", "analysis.postanalysisrequest"),
+            _list("Posts analysed", "lab_profile", "analysis.postanalysis"),
+            _list("Prompts and answers", "psychology", "analysis.modelanswer"),
+        ],
+    },
+    {
         "title": "Posts",
         "separator": True,
         "items": [

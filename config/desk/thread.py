@@ -13,6 +13,7 @@ from django.urls import reverse
 from django_celery_results.models import TaskResult
 
 from accounts.models import User
+from analysis.models import PostAnalysisRequest, Status
 from analytics.models import APIAccessLog, AuthenticationLog, ExternalAPICallLog
 from core.requests import SANE_ID
 from logs.models import AppLog
@@ -109,6 +110,15 @@ def _sign_in(row: AuthenticationLog) -> Entry:
     return Entry(row.created_at, "Sign-in", row.event, detail, not row.success, _link(row), row.user)
 
 
+def _analysis(row: PostAnalysisRequest) -> Entry:
+    wrong = f"{row.error_category} at {row.error_stage}" if row.error_category else ""
+    done = f"{row.posts_processed} of {row.total_posts} posts ended"
+    detail = "; ".join(filter(None, [row.status.lower(), done, wrong, _dollars(row.cost_micros)]))
+    bad = row.status == Status.FAILED or row.partial_success
+    # What its calls cost stands with the calls.
+    return Entry(row.created_at, "Analysis", str(row), detail, bad, _link(row), row.user)
+
+
 def _line(row: AppLog) -> Entry:
     detail = " ".join(f"{name}={value}" for name, value in row.metadata.items())[:1000]
     title = f"{row.level} {row.category}: {row.message}"
@@ -122,7 +132,7 @@ def _task(row: TaskResult) -> Entry:
 
 
 def _vendor_call(row: ExternalAPICallLog) -> Entry:
-    cost = "no price" if row.cost_micros is None else f"${row.cost_micros / 1_000_000:,.6f}"
+    cost = _dollars(row.cost_micros)
     units = ", ".join(f"{amount} {unit}" for unit, amount in row.units.items())
     detail = "; ".join(filter(None, [row.outcome, f"{row.duration_ms:,} ms", units, cost, row.error]))
     title = " ".join(filter(None, [row.vendor, row.operation, row.model]))
@@ -130,9 +140,14 @@ def _vendor_call(row: ExternalAPICallLog) -> Entry:
     return Entry(began, "Vendor call", title, detail, row.outcome != "ok", _link(row), row.user, row.cost_micros)
 
 
+def _dollars(micros: int | None) -> str:
+    return "no price" if micros is None else f"${micros / 1_000_000:,.6f}"
+
+
 KINDS: dict[Any, Callable[[Any], Entry]] = {
     APIAccessLog: _request,
     AuthenticationLog: _sign_in,
+    PostAnalysisRequest: _analysis,
     AppLog: _line,
     TaskResult: _task,
     ExternalAPICallLog: _vendor_call,
