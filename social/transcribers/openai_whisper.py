@@ -1,7 +1,11 @@
-"""Whisper by its authors: the extra `openai-whisper`, which brings PyTorch. Selectable; slower, and much larger."""
+"""Whisper by its authors: the extra `openai-whisper`, which brings PyTorch. Selectable; slower, and much larger.
+
+Too large for the machines that run our tests: with a model, this file was run by hand.
+"""
 
 import importlib
 import os
+import pickle
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -19,6 +23,8 @@ from social.transcribers.video import stored_video
 INSTALL = "There are no captions, and speech is read by the extra `whisper` or `openai-whisper`: neither is installed."
 FETCH = "The Whisper model {} is not here: set WHISPER_MODEL to the file that holds it, or WHISPER_DOWNLOAD=true."
 CACHE = Path("~/.cache/whisper")
+# What PyTorch says of a file that is cut off, or is no model.
+UNLOADABLE = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError)
 _one_at_a_time = Lock()
 
 
@@ -58,8 +64,12 @@ def _model(process: int, name: str, device: str) -> Any:
 def _transcribe(samples: Any) -> Transcript | NoWords:
     try:
         model = _model(os.getpid(), settings.WHISPER_MODEL, settings.WHISPER_DEVICE)
+    except UNLOADABLE as problem:
+        return NoWords(state="unavailable", advice=f"{FETCH.format(settings.WHISPER_MODEL)} ({type(problem).__name__})")
+    try:
         told = model.transcribe(samples, fp16=model.device.type == "cuda")
-    except RuntimeError as problem:
+    # PyTorch finds numbers that are none, as half precision may give, to be the wrong value.
+    except (RuntimeError, ValueError) as problem:
         raise VendorUnavailable(details={"problem": str(problem)[:200]}) from None
     heard = [_heard(part) for part in told["segments"]]
     if not heard:
