@@ -61,7 +61,8 @@ def _expected(platform: str, *, stored: bool) -> tuple[float, float | None]:
     """Seconds, and micro-dollars where any of the latest had a price."""
     ended = PostAnalysis.objects.filter(status=Status.COMPLETED, platform=platform).order_by("-created_at", "-id")
     latest = list(ended.values_list("created_at", "finished_at", "cost_micros")[:LATEST])
-    took = [(finished - created).total_seconds() for created, finished, _ in latest if finished]
+    # Two clocks may be a little apart.
+    took = [max(0.0, (finished - created).total_seconds()) for created, finished, _ in latest if finished]
     costs = [cost for _, _, cost in latest if cost is not None]
     usual = USUAL_SECONDS["stored" if stored else "new"]
     seconds = sorted(took)[len(took) // 2] if took else usual
