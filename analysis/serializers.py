@@ -74,6 +74,11 @@ class DemandSerializer(Plain):
     examples = serializers.ListField(child=serializers.CharField())
 
 
+@extend_schema_field({"type": ["object", "null"], "additionalProperties": {}})
+class AnyObject(serializers.JSONField):
+    """An object whose names may grow."""
+
+
 class EvidenceSerializer(Plain):
     """A numbered thing that claims point at."""
 
@@ -83,6 +88,7 @@ class EvidenceSerializer(Plain):
     start = serializers.FloatField(required=False, help_text="Seconds into the video.")
     end = serializers.FloatField(required=False)
     url = serializers.CharField(required=False)
+    numbers = AnyObject(required=False, help_text="Of a metric: its numbers, by name.")
 
 
 class GroundingSerializer(Plain):
@@ -100,11 +106,6 @@ class UsedTokensSerializer(Plain):
     output = serializers.IntegerField(**COUNT)
     cached = serializers.IntegerField(**COUNT)
     thinking = serializers.IntegerField(**COUNT)
-
-
-@extend_schema_field({"type": ["object", "null"], "additionalProperties": {}})
-class AnyObject(serializers.JSONField):
-    """An object whose names may grow."""
 
 
 @extend_schema_field(

@@ -33,3 +33,15 @@ ANALYSIS_VIDEO_SECONDS = env.int("ANALYSIS_VIDEO_SECONDS", default=180)
 # The same for answers in a chat; and how long a request for a whole answer is kept waiting for it.
 CHAT_PROVIDERS = env.list("CHAT_PROVIDERS", default=["gemini", "openai_compatible", "rules"])
 CHAT_WAIT_SECONDS = env.float("CHAT_WAIT_SECONDS", default=25.0)
+
+# Where the verdict draws its lines; the reasons for these numbers are in analysis/baseline.py and docs/decisions/0024.
+VERDICT = {
+    "over": env.float("VERDICT_OVER", default=2.0),
+    "under": env.float("VERDICT_UNDER", default=0.5),
+    "least_posts": env.int("VERDICT_LEAST_POSTS", default=3),
+    "most_posts": env.int("VERDICT_MOST_POSTS", default=30),
+    "mature_share": env.float("VERDICT_MATURE_SHARE", default=0.75),
+    "spread": env.float("VERDICT_SPREAD", default=1.5),
+    "furthest": env.float("VERDICT_FURTHEST", default=5.0),
+    "chance": env.float("VERDICT_CHANCE", default=3.0),
+}

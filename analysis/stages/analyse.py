@@ -3,9 +3,11 @@
 from dataclasses import asdict
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.utils import timezone
 
 from analysis import confounders, demand, evidence, known
+from analysis.baseline import Thresholds
 from analysis.dossier import Dossier, Known, Verdict
 from analysis.engine import Work
 from analysis.explaining import Explained, explain
@@ -37,7 +39,13 @@ class Analyse:
 
 def dossier_of(post: Known) -> Dossier:
     """All that follows from what was collected, as of then: the same whenever it is asked."""
-    verdict = judge(post.facts, post.history, now=post.collected_at or timezone.now(), platform=post.platform)
+    verdict = judge(
+        post.facts,
+        post.history,
+        now=post.collected_at or timezone.now(),
+        platform=post.platform,
+        thresholds=Thresholds(**settings.VERDICT),
+    )
     items = evidence.build(post, verdict)
     return Dossier(
         known=post,
@@ -72,8 +80,9 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _evidence(item: Any) -> dict[str, Any]:
-    told = {"id": item.id, "kind": item.kind, "text": item.text, "start": item.start, "end": item.end, "url": item.url}
-    return {name: value for name, value in told.items() if value not in (None, "")}
+    names = ("id", "kind", "text", "start", "end", "url", "numbers")
+    told = {name: getattr(item, name) for name in names}
+    return {name: value for name, value in told.items() if value not in (None, "", {})}
 
 
 def _metadata(dossier: Dossier, explained: Explained) -> dict[str, Any]:

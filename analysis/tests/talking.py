@@ -38,7 +38,7 @@ def session_of(user: Any) -> ChatSession:
 def events_in(body: bytes) -> list[tuple[str, str, Any]]:
     """Name, id and data of each event of an answer's body, whole ones only."""
     found = []
-    for block in body.decode().split("\n\n")[:-1]:
+    for block in body.decode("utf-8", "ignore").split("\n\n")[:-1]:
         fields = dict(line.partition(": ")[::2] for line in block.split("\n") if not line.startswith(":"))
         if "event" in fields:
             found.append((fields["event"], fields.get("id", ""), json.loads(fields["data"])))
@@ -56,6 +56,15 @@ def watch(message_id: UUID, *, shown: int = 0) -> list[tuple[str, str, Any]]:
         return b"".join([chunk async for chunk in tail.follow(message_id, shown)])
 
     return events_in(asyncio.run(asyncio.wait_for(collect(), 20)))
+
+
+def body_of(response: Any) -> bytes:
+    """What an answer streams, to its end."""
+
+    async def collect() -> bytes:
+        return b"".join([chunk async for chunk in response.streaming_content])
+
+    return asyncio.run(asyncio.wait_for(collect(), 20))
 
 
 def answer_row(message_id: UUID) -> ChatMessage:

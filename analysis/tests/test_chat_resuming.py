@@ -1,0 +1,149 @@
+"""A browser that drops and comes back: what it shows in the end is the stored answer, whatever was lost meanwhile."""
+
+import asyncio
+import random
+import threading
+import time
+from contextlib import aclosing
+
+import pytest
+from django.db import connection
+
+from accounts.models import UNLIMITED, Plan
+from analysis.chat import answering, services, tail
+from analysis.chat.stream import stream_of, tell
+from analysis.tests.talking import answer_row, events_in, session_of, text_in, watch
+from core import redis
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+WORDS = ["Três ", "readers ", "ask ", "for ", "🍞 ", "part ", "two ", "[k2]. ", "سؤال ", "\n", "It's ", "<b>bold</b> "]
+
+
+@pytest.fixture
+def speaker(settings, monkeypatch):
+    """An analyst that says what a test wants, at its pace."""
+
+    class Speaker:
+        name, sees = "speaker", False
+        pace = 0.0
+        words: list[str] = []
+
+        def is_configured(self):
+            return True
+
+        def stream(self, messages):
+            from analysis.providers.contract import Completion, Piece
+
+            for word in Speaker.words:
+                time.sleep(Speaker.pace)
+                yield Piece(text=word)
+            yield Piece(end=Completion(text="".join(Speaker.words), provider="speaker", model="speaker-1"))
+
+    monkeypatch.setitem(answering.PROVIDERS, "speaker", Speaker)
+    settings.CHAT_PROVIDERS = ["speaker"]
+    return Speaker
+
+
+def say(message_id):
+    """A worker of its own, on a thread."""
+
+    def work():
+        try:
+            answering.answer(message_id)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+async def browse(message_id, cuts):
+    """Drop the connection at each of these bytes and come back; all the words that were shown, and how it ended."""
+    shown, told = 0, []
+    for most in [*cuts, None]:
+        body = b""
+        async with aclosing(tail.follow(message_id, shown)) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if most is not None and len(body) >= most:
+                    body = body[:most]
+                    break
+        events = events_in(body)
+        told += events
+        shown = max([shown, *(int(event_id) for _, event_id, _ in events if event_id)])
+        if events and events[-1][0] in ("done", "error"):
+            break
+    return told
+
+
+def test_a_browser_that_drops_anywhere_shows_each_word_once(user, speaker):
+    """500 drops at random bytes of 50 answers, live and after the end."""
+    luck = random.Random(7)
+    session = session_of(user)
+    Plan.objects.update(max_questions_per_day=UNLIMITED)
+    for turn in range(50):
+        speaker.words, speaker.pace = luck.choices(WORDS, k=40), 0.001 * (turn % 2)
+        asked = services.ask(user, session.pk, "What?")
+        worker = say(asked.pk)
+        cuts = [luck.randint(1, 900) for _ in range(10)]
+        told = asyncio.run(asyncio.wait_for(browse(asked.pk, cuts), 20))
+        worker.join()
+        assert text_in(told) == answer_row(asked.pk).content == "".join(speaker.words)
+        assert told[-1][0] == "done"
+
+
+def test_whoever_comes_after_the_stream_is_gone_is_told_from_the_row(user, speaker):
+    speaker.words = WORDS
+    asked = services.ask(user, session_of(user).pk, "What?")
+    answering.answer(asked.pk)
+    redis.client().flushall()
+    assert text_in(watch(asked.pk)) == "".join(WORDS)
+    assert text_in(watch(asked.pk, shown=5)) == "".join(WORDS)[5:]
+    assert watch(asked.pk)[-1][0] == "done"
+
+
+def test_a_stream_that_is_wiped_in_the_middle_loses_no_word_and_doubles_none(user, speaker):
+    speaker.words, speaker.pace = WORDS * 12, 0.02
+    asked = services.ask(user, session_of(user).pk, "What?")
+    worker = say(asked.pk)
+
+    async def scenario():
+        watching = asyncio.ensure_future(browse(asked.pk, []))
+        for _ in range(2):
+            await asyncio.sleep(0.8)
+            redis.client().flushall()
+        return await asyncio.wait_for(watching, 20)
+
+    told = asyncio.run(scenario())
+    worker.join()
+    assert text_in(told) == answer_row(asked.pk).content == "".join(speaker.words)
+    assert told[-1][0] == "done"
+
+
+def test_citations_are_told_as_they_come_and_once(user, speaker):
+    speaker.words = ["Yes ", "[k", "1] and ", "[c1], [k1]."]
+    asked = services.ask(user, session_of(user).pk, "What?")
+    answering.answer(asked.pk)
+    assert [data["evidence_id"] for name, _, data in watch(asked.pk) if name == "citation"] == ["k1", "c1"]
+
+
+def test_a_gap_in_the_stream_is_filled_from_the_row(user):
+    asked = services.ask(user, session_of(user).pk, "What?")
+    tell(asked.pk, "token", {"text": "three", "at": 8}, at=13)
+
+    async def scenario():
+        watching = asyncio.ensure_future(browse(asked.pk, []))
+        await asyncio.sleep(0.5)
+        row = answering.ChatMessage.objects.filter(pk=asked.pk)
+        await row.aupdate(content="one two three", status="complete")
+        return await asyncio.wait_for(watching, 10)
+
+    assert text_in(asyncio.run(scenario())) == "one two three"
+
+
+def test_the_stream_of_an_answer_is_forgotten_after_a_while(user, speaker):
+    speaker.words = WORDS
+    asked = services.ask(user, session_of(user).pk, "What?")
+    answering.answer(asked.pk)
+    assert 0 < redis.client().ttl(f"stream:{stream_of(asked.pk)}") <= 3600
