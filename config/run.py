@@ -225,13 +225,16 @@ def _workers() -> list[Child]:
     # Celery warns those who run it as root, at length; a container often has nobody else.
     as_root = {"PYTHONWARNINGS": "ignore:You're running the worker"} if os.geteuid() == 0 else {}
     worker = [*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
-    threads = ["--queues", "io,chat,default", "--pool", "threads", "--concurrency", "8", "--hostname", "threads@%h"]
+    threads = ["--queues", "io,default", "--pool", "threads", "--concurrency", "8", "--hostname", "threads@%h"]
+    # By themselves: nobody who has asked something waits behind ten posts that are being collected.
+    chats = ["--queues", "chat", "--pool", "threads", "--concurrency", "8", "--hostname", "chats@%h"]
     processes = ["--queues", "cpu", "--pool", "prefork", "--concurrency", "1", "--hostname", "processes@%h"]
     beat = ["beat", "--loglevel", "WARNING"]
     # Not through manage.py, which would hold the embedded servers up a second time.
     shipper = [sys.executable, "-m", "django", "ship_logs"]
     return [
         Child("worker", [*worker, *threads], as_root),
+        Child("chat", [*worker, *chats], as_root),
         Child("cpu", [*worker, *processes], as_root),
         Child("beat", [*celery, *beat]),
         Child("shipper", shipper, ends_last=True),

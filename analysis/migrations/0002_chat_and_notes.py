@@ -7,80 +7,138 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('analysis', '0001_requests_and_posts'),
+        ("analysis", "0001_requests_and_posts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ChatSession',
+            name="ChatSession",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('post_analysis', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='chat', to='analysis.postanalysis')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "post_analysis",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="chat", to="analysis.postanalysis"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ChatMessage',
+            name="ChatMessage",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('role', models.CharField(choices=[('user', 'User'), ('assistant', 'Assistant')], max_length=10)),
-                ('status', models.CharField(choices=[('streaming', 'Streaming'), ('complete', 'Complete'), ('interrupted', 'Interrupted'), ('failed', 'Failed')], default='complete', max_length=12)),
-                ('content', models.TextField(blank=True)),
-                ('citations', models.JSONField(blank=True, default=list, help_text='Cited evidence, and what a check made of it.')),
-                ('provider', models.CharField(blank=True, max_length=30)),
-                ('model', models.CharField(blank=True, max_length=80)),
-                ('prompt_version', models.CharField(blank=True, max_length=20)),
-                ('tokens_in', models.PositiveIntegerField(default=0)),
-                ('tokens_out', models.PositiveIntegerField(default=0)),
-                ('tokens_cached', models.PositiveIntegerField(default=0)),
-                ('cost_micros', models.BigIntegerField(blank=True, null=True)),
-                ('error_code', models.CharField(blank=True, max_length=40)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('fence', models.IntegerField(default=0)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('hinted_at', models.DateTimeField(blank=True, null=True)),
-                ('session', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='analysis.chatsession')),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("role", models.CharField(choices=[("user", "User"), ("assistant", "Assistant")], max_length=10)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("streaming", "Streaming"),
+                            ("complete", "Complete"),
+                            ("interrupted", "Interrupted"),
+                            ("failed", "Failed"),
+                        ],
+                        default="complete",
+                        max_length=12,
+                    ),
+                ),
+                ("content", models.TextField(blank=True)),
+                (
+                    "citations",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Cited evidence, and what a check made of it."
+                    ),
+                ),
+                ("provider", models.CharField(blank=True, max_length=30)),
+                ("model", models.CharField(blank=True, max_length=80)),
+                ("prompt_version", models.CharField(blank=True, max_length=20)),
+                ("tokens_in", models.PositiveIntegerField(default=0)),
+                ("tokens_out", models.PositiveIntegerField(default=0)),
+                ("tokens_cached", models.PositiveIntegerField(default=0)),
+                ("cost_micros", models.BigIntegerField(blank=True, null=True)),
+                ("error_code", models.CharField(blank=True, max_length=40)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("fence", models.IntegerField(default=0)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("hinted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="analysis.chatsession",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AnalysisNote',
+            name="AnalysisNote",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('content', models.TextField(blank=True)),
-                ('updated_at', models.DateTimeField()),
-                ('post_analysis', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='analysis.postanalysis')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("content", models.TextField(blank=True)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "post_analysis",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="analysis.postanalysis"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(models.F('user'), models.F('created_at'), models.F('id'), name='note_of_user')],
-                'constraints': [models.UniqueConstraint(models.F('user'), models.F('post_analysis'), name='one_note_a_user_and_analysis')],
+                "indexes": [
+                    models.Index(models.F("user"), models.F("created_at"), models.F("id"), name="note_of_user")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("user"), models.F("post_analysis"), name="one_note_a_user_and_analysis"
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='chatsession',
-            index=models.Index(models.F('user'), models.F('created_at'), models.F('id'), name='chat_of_user'),
+            model_name="chatsession",
+            index=models.Index(models.F("user"), models.F("created_at"), models.F("id"), name="chat_of_user"),
         ),
         migrations.AddIndex(
-            model_name='chatmessage',
-            index=models.Index(models.F('session'), models.F('id'), name='message_of_session'),
+            model_name="chatmessage",
+            index=models.Index(models.F("session"), models.F("id"), name="message_of_session"),
         ),
         migrations.AddIndex(
-            model_name='chatmessage',
-            index=models.Index(models.F('hinted_at'), condition=models.Q(('status', 'streaming')), name='answers_owed'),
+            model_name="chatmessage",
+            index=models.Index(models.F("hinted_at"), condition=models.Q(("status", "streaming")), name="answers_owed"),
         ),
         migrations.AddIndex(
-            model_name='chatmessage',
-            index=models.Index(models.F('created_at'), models.F('id'), name='message_age'),
+            model_name="chatmessage",
+            index=models.Index(models.F("created_at"), models.F("id"), name="message_age"),
         ),
         migrations.AddConstraint(
-            model_name='chatmessage',
-            constraint=models.UniqueConstraint(models.F('session'), condition=models.Q(('status', 'streaming')), name='one_answer_at_a_time'),
+            model_name="chatmessage",
+            constraint=models.UniqueConstraint(
+                models.F("session"), condition=models.Q(("status", "streaming")), name="one_answer_at_a_time"
+            ),
         ),
     ]
