@@ -26,8 +26,8 @@ INSERT INTO analysis_postanalysis (id, created_at, request_id, position, platfor
     viral_formula, improvements, suggestions_for_future_posts, confounders, demand, evidence, grounding, metadata_used,
     provider, model, prompt_version, tokens)
 SELECT gen_random_uuid(), created_at, id, 0, 'x', 'made', 'https://x.com/i/status/1', 'COMPLETED', 'analyse',
-    created_at, 1, 1, 0, 100, '', '', '', '', false, '{}', '[]', '[]', '[]', '{}', '[]', '{}', '[]', '[]', '[]', '[]', '[]',
-    '{}', '{}', 'rules', '', '', '{}'
+    created_at, 1, 1, 0, 100, '', '', '', '', false, '{}', '[]', '[]', '[]', '{}', '[]', '{}', '[]', '[]', '[]', '[]',
+    '[]', '{}', '{}', 'rules', '', '', '{}'
 FROM analysis_postanalysisrequest WHERE display_name = 'made'
 """
 
