@@ -15,6 +15,7 @@ from core import streams
 
 OF_ROW = ("id", "created_at", "post_analysis_id", "stage", "status", "progress", "message", "cost_micros")
 AT_ONCE = 200
+HEARTBEAT_SECONDS = 15.0
 
 
 def after_header(last_event_id: str | None) -> int:
@@ -30,14 +31,14 @@ def has_more(request_id: UUID, after: int) -> bool:
     )
 
 
-async def follow(request_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
-    """Everything behind a row, up to the request's end; a heartbeat where nothing happens."""
+async def follow(request_id: UUID, after: int, *, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncGenerator[bytes, None]:
+    """Everything behind a row, up to the request's end; a heartbeat, and a look at the rows, where nothing rings."""
     stream, reader = stream_of(request_id), _Reader(request_id, after)
     from_entry = await sync_to_async(streams.latest)(stream)
     for chunk in await reader.news():
         yield chunk
     if not reader.is_over():
-        async for event in streams.tail(stream, after=from_entry):
+        async for event in streams.tail(stream, after=from_entry, heartbeat=heartbeat):
             for chunk in await reader.news():
                 yield chunk
             if reader.is_over():
