@@ -30,6 +30,12 @@ SELECT DISTINCT date_trunc('month', created_at AT TIME ZONE 'UTC')::date FROM {r
 """
 MAKE = """
 CREATE TABLE {partition} (LIKE {table} INCLUDING ALL);
+DO $$ BEGIN
+    -- LIKE leaves this out, and whoever may read a partition by its name is not asked by its table.
+    IF (SELECT relrowsecurity FROM pg_class WHERE oid = '{table}'::regclass) THEN
+        ALTER TABLE {partition} ENABLE ROW LEVEL SECURITY;
+    END IF;
+END $$;
 LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE;
 WITH moved AS (DELETE FROM {rest} WHERE created_at >= {start} AND created_at < {end} RETURNING *)
 INSERT INTO {partition} SELECT * FROM moved;
