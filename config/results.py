@@ -3,10 +3,13 @@
 import re
 from typing import Any
 
+import structlog
+from django.db import Error as DatabaseProblem
 from django_celery_results.backends import DatabaseBackend
 
 from core.redaction import MARK, redacted, redacted_lines
 
+logger = structlog.get_logger(__name__)
 # Tasks carry ids and no more. Whatever else came in a message has no name to know it by, so it is not kept.
 ID = re.compile(r"[0-9a-fA-F-]{1,36}")
 
@@ -18,7 +21,13 @@ class Results(DatabaseBackend):
         self, task_id: str, result: Any, status: str, traceback: str | None = None, **options: Any
     ) -> str | None:
         clean = redacted_lines(traceback) if traceback else traceback
-        stored: str | None = super()._store_result(task_id, redacted(result), status, traceback=clean, **options)
+        try:
+            stored: str | None = super()._store_result(task_id, redacted(result), status, traceback=clean, **options)
+        except DatabaseProblem as problem:
+            # Raised from here, it leaves the message neither done nor given back, and its place taken: after as many of
+            # them as a worker has places, it would be deaf for ever.
+            logger.warning("result_not_kept", task_id=task_id, error=type(problem).__name__)
+            return None
         return stored
 
     def _get_extended_properties(self, request: Any, traceback: str | None) -> dict[str, Any]:
