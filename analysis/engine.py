@@ -194,9 +194,11 @@ def finalize(request_id: UUID) -> int | None:
     return rows[0][0] if rows else None
 
 
-def due(*, most: int, rest: timedelta) -> list[tuple[UUID, str]]:
-    """Posts that a message should be sent for, and the stage each is at."""
-    return [(row[0], row[1]) for row in _ask("due", {"most": most, "rest": rest})]
+def due(*, stages: Sequence[str], most: int, rest: timedelta, alone: Sequence[str] = ()) -> list[tuple[UUID, str]]:
+    """Posts at these stages that a message should be sent for. At those named `alone` a post that broke off twice is
+    sent for only while no other such post is under way."""
+    values = {"stages": list(stages), "most": most, "rest": rest, "alone": list(alone)}
+    return [(row[0], row[1]) for row in _ask("due", values)]
 
 
 def wake(*, stage: str, platform: str, keys: Sequence[str], authors: bool) -> list[UUID]:

@@ -7,11 +7,16 @@ from uuid import UUID
 from celery import shared_task
 
 from analysis import engine, pipeline
-from core.queue import enqueue
+from analysis.chat import answering
+from core.queue import count_waiting, enqueue
 
 # A post that was sent for is sent for again after this: the broker may have lost the message.
 REST = timedelta(seconds=10)
+# Where more than this wait in a queue, its workers have enough to do: sent for again and again, a long backlog would
+# fill the broker with copies.
 AT_ONCE = 500
+# Queues whose workers are processes: there the death of one harms no other post.
+IN_PROCESSES = {"cpu"}
 # Of processes; threads know no limit, and each call there has a deadline of its own. Longer than any stage's patience.
 SOFT_SECONDS, HARD_SECONDS = 1750, 1800
 
@@ -24,10 +29,24 @@ def advance(post_analysis_id: str, queue: str) -> None:
 @shared_task(name="analysis.sweep")
 def sweep() -> None:
     """Send for what is due and may have been forgotten: a worker died, a message was lost, a wait is over."""
-    for post_id, stage in engine.due(most=AT_ONCE, rest=REST):
+    waiting = {queue: count_waiting(queue) for queue in {stage.queue for stage in pipeline.STAGES.values()}}
+    idle = {queue for queue, messages in waiting.items() if messages is not None and messages < AT_ONCE}
+    stages = [name for name, stage in pipeline.STAGES.items() if stage.queue in idle]
+    alone = [name for name, stage in pipeline.STAGES.items() if stage.queue not in IN_PROCESSES]
+    for post_id, stage in engine.due(stages=stages, most=AT_ONCE, rest=REST, alone=alone):
         queue = pipeline.STAGES[stage].queue
         if not enqueue(pipeline.TASK, post_id, queue, queue=queue):
             return
+
+
+@shared_task(name=answering.TASK)
+def answer(message_id: str) -> None:
+    answering.answer(UUID(message_id))
+
+
+@shared_task(name="analysis.sweep_answers")
+def sweep_answers() -> None:
+    answering.sweep()
 
 
 def wake(kind: str, platform: str, keys: Sequence[str]) -> None:

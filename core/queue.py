@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import structlog
@@ -26,12 +27,28 @@ def enqueue(task: str, *ids: Any, queue: str | None = None) -> bool:
 
     The routes say down which queue, where the caller does not.
     """
+
+    def send(producer: Any) -> None:
+        current_app.send_task(task, args=[str(each) for each in ids], queue=queue, producer=producer, retry=False)
+
+    return _reach(send, task=task)
+
+
+def count_waiting(queue: str) -> int | None:
+    """How many messages no worker has taken yet; None where the broker does not say."""
+    counts: list[int] = []
+    _reach(lambda producer: counts.append(int(producer.channel.client.llen(queue))), task="count_waiting")
+    return counts[0] if counts else None
+
+
+def _reach(act: Callable[[Any], None], *, task: str) -> bool:
+    """Do it over a connection to the broker; not at all for a moment after one that failed."""
     global _away_until
     if time.monotonic() < _away_until:
         return False
     try:
         with _producers().acquire(block=True, timeout=0.5) as producer:  # type: ignore[no-untyped-call]
-            current_app.send_task(task, args=[str(each) for each in ids], queue=queue, producer=producer, retry=False)
+            act(producer)
     except (KombuError, RedisError, OSError) as error:
         _away_until = time.monotonic() + REST_SECONDS
         logger.warning("broker_away", task=task, error=type(error).__name__)

@@ -243,7 +243,11 @@ class Interleavings(RuleBasedStateMachine):
 
     def due(self) -> dict[Any, str]:
         mine = {post.pk for post in self.posts}
-        return {post: stage for post, stage in engine.due(most=100, rest=timedelta(seconds=10)) if post in mine}
+        return {
+            post: stage
+            for post, stage in engine.due(stages=STAGES, most=100, rest=timedelta(seconds=10))
+            if post in mine
+        }
 
     def take(self, which: int) -> Iterator[tuple[Modelled, Work, bool]]:
         """Somebody who holds, or held, a post, and whether their word still counts; nobody where there is none."""

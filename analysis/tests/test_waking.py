@@ -34,13 +34,13 @@ def test_a_sweep_sends_for_what_is_due_and_not_twice_in_a_row(user):
     PostAnalysis.objects.filter(pk=later.pk).update(run_after=now + timedelta(seconds=30))
     PostAnalysis.objects.filter(pk=hinted.pk).update(hinted_at=now)
     rest = timedelta(seconds=10)
-    assert engine.due(most=10, rest=rest) == [(due.pk, "one")]
-    assert engine.due(most=10, rest=rest) == []
+    assert engine.due(stages=["one"], most=10, rest=rest) == [(due.pk, "one")]
+    assert engine.due(stages=["one"], most=10, rest=rest) == []
     # Whose worker died is due again at once, however lately it was sent for.
     PostAnalysis.objects.filter(pk=leased.pk).update(
         lease_until=now - timedelta(seconds=1), hinted_at=now - timedelta(seconds=2)
     )
-    assert engine.due(most=10, rest=rest) == [(leased.pk, "one")]
+    assert engine.due(stages=["one"], most=10, rest=rest) == [(leased.pk, "one")]
 
 
 def test_who_waits_is_woken_when_what_it_waits_for_comes(user):
