@@ -5,12 +5,19 @@ import uuid
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.identity.local import start_session
 from accounts.models import IdempotentAnswer, OutgoingMail, User, UserSession, UserUsage
+from analysis.chat.models import ChatMessage, ChatSession
+from analysis.history import tell
+from analysis.models import AnalysisStatusHistory, ModelAnswer, PostAnalysis, PostAnalysisRequest, StageRun
+from analysis.notes.models import AnalysisNote
+from analysis.tests.fakes import make_request
 from analytics.models import AuthenticationLog
 from feedback.models import Feedback
+from social.models import Post
 
 METHODS = ("get", "post", "put", "patch", "delete")
 CANARY = "canary-7f3a"
@@ -48,7 +55,29 @@ def ana(db):
     OutgoingMail.objects.create(user=user, template="verify_email")
     Feedback.objects.create(user=user, kind="bug", message=CANARY)
     IdempotentAnswer.objects.create(user=user, key=CANARY, fingerprint="f", status=200, body=CANARY)
+    leave_an_analysis(user)
     return user
+
+
+def leave_an_analysis(user):
+    """One that has failed and could be tried again, with all that hangs on it."""
+    request, [post] = make_request(user, stage="collect")
+    PostAnalysisRequest.objects.filter(pk=request.pk).update(
+        display_name=CANARY, post_urls=[f"https://x.com/i/status/{CANARY}"], status="FAILED", open_posts=0
+    )
+    stored = Post.objects.create(
+        platform_id="x", platform_post_id="1000", url=post.url, text=CANARY, seen_at=timezone.now()
+    )
+    claim = {"text": CANARY, "evidence": [], "supported": True}
+    PostAnalysis.objects.filter(pk=post.pk).update(
+        status="FAILED", post=stored, error_message=CANARY, viral_formula=claim
+    )
+    StageRun.objects.create(post_analysis=post, stage="collect", fence=1, started_at=timezone.now(), note=CANARY)
+    ModelAnswer.objects.create(post_analysis=post, fence=1, provider="rules", prompt_version="1", prompt=CANARY)
+    tell(request, post.pk, "error", CANARY)
+    session = ChatSession.objects.create(user=user, post_analysis=post)
+    ChatMessage.objects.create(session=session, content=CANARY)
+    AnalysisNote.objects.create(user=user, post_analysis=post, title=CANARY, content=CANARY, updated_at=timezone.now())
 
 
 @pytest.fixture
@@ -63,15 +92,28 @@ def as_ben(ben):
     return client
 
 
+# Whose rows they are, by the way that leads to their owner; those that an id of an address may name come first.
+NAMED = {
+    UserSession: "user", AuthenticationLog: "user", OutgoingMail: "user", IdempotentAnswer: "user", Feedback: "user",
+    PostAnalysisRequest: "user", PostAnalysis: "request__user", ModelAnswer: "post_analysis__request__user",
+    ChatSession: "user", ChatMessage: "session__user", AnalysisNote: "user",
+}  # fmt: skip
+OWNED = {
+    **NAMED, UserUsage: "user", StageRun: "post_analysis__request__user", AnalysisStatusHistory: "request__user",
+}  # fmt: skip
+
+
 def state_of(user):
-    models = (UserSession, UserUsage, AuthenticationLog, OutgoingMail, IdempotentAnswer, Feedback)
-    rows = {model.__name__: list(model.objects.filter(user=user).order_by("pk").values()) for model in models}
+    rows = {
+        model.__name__: list(model.objects.filter(**{way: user}).order_by("pk").values())
+        for model, way in OWNED.items()
+    }
+    assert all(rows.values())
     return {"user": User.objects.filter(pk=user.pk).values().get(), **rows}
 
 
 def ids_of(user):
-    models = (UserSession, AuthenticationLog, OutgoingMail, IdempotentAnswer, Feedback)
-    found = [str(pk) for model in models for pk in model.objects.filter(user=user).values_list("pk", flat=True)]
+    found = [str(row.pk) for model, way in NAMED.items() for row in model.objects.filter(**{way: user})]
     return [str(user.pk), *found, str(uuid.uuid4())]
 
 
@@ -79,8 +121,8 @@ ROUTES = [route for route, _ in routes() if not route.startswith("api/(") and "^
 
 
 def test_the_sweep_finds_the_routes():
-    assert "api/accounts/me/" in ROUTES
-    assert len(ROUTES) >= 19
+    assert {"api/accounts/me/", "api/analysis/requests/<uuid:request_id>/events/"} <= {*ROUTES}
+    assert len(ROUTES) >= 45
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -88,9 +130,10 @@ def test_the_sweep_finds_the_routes():
 def test_another_user_sees_and_changes_nothing(route, method, ana, as_ben, settings):
     settings.THROTTLES = dict.fromkeys(settings.THROTTLES, (10_000, 60))
     before = state_of(ana)
+    theirs = {"post_analysis_id": str(PostAnalysis.objects.get().pk), "content": "x", "title": "x"}
     for each in ids_of(ana) if "<" in route else [str(ana.pk)]:
         url = address(route, itertools.repeat(each))
-        body = {"user": str(ana.pk), "user_id": str(ana.pk), "id": each, "refresh": "x"}
+        body = {"user": str(ana.pk), "user_id": str(ana.pk), "id": each, "refresh": "x", **theirs}
         query = f"?user={ana.pk}&user_id={ana.pk}&id={each}"
         answer = getattr(as_ben, method)(url + query, body if method != "get" else None, format="json")
         assert answer.status_code < 500 or answer.json()["code"] == "not_configured"
