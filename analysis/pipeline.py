@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from celery.worker import state as celery_state
 
 from analysis import engine, live
 from analysis.engine import Moved, Used, Work, Wrong
@@ -106,7 +107,7 @@ class Step:
         if following is None:
             self._over(engine.complete(self.work, self._used(made), result=dict(made.result)))
             return None
-        keeps = following.queue == self.stage.queue
+        keeps = following.queue == self.stage.queue and not _is_leaving()
         # What is skipped counts as done.
         progress = max(self.stage.progress, self._before(following))
         telling = [self.stage.ends] if self.stage.ends else []
@@ -179,6 +180,13 @@ class Step:
             reused=made.reused, calls=len(self.calls), tokens=made.tokens, seconds=made.seconds_transcribed,
             cost=cost_of(self.calls),
         )  # fmt: skip
+
+
+def _is_leaving() -> bool:
+    """Whether this worker was asked to go: it finishes the stages it is at, and begins no others."""
+    asked = (celery_state.should_stop, celery_state.should_terminate)
+    # An exit code, once it was; and 0 is one.
+    return any(code is not None and code is not False for code in asked)
 
 
 def _go_on(work: Work, following: Stage, made: Product, progress: int) -> Work:

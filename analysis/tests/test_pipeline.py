@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from celery.worker import state as celery_state
 from django.utils import timezone
 
 from accounts.models import UsageEntry, UsageKind, UserUsage
@@ -13,6 +14,7 @@ from analysis.models import AnalysisStatusHistory, PostAnalysis, StageRun, Statu
 from analysis.stages.contract import Later, Product
 from analysis.tests.fakes import Fake, make_request, stages_of
 from core.errors import NotConfigured, VendorBusy, VendorTimeout
+from core.queue import count_waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +73,24 @@ def test_a_stage_of_another_queue_waits_for_a_message_there(user):
     pipeline.advance(post.pk, "cpu", stages=stages)
     post.refresh_from_db()
     assert (post.status, heavy.runs) == ("COMPLETED", 1)
+
+
+def test_a_worker_that_was_asked_to_go_hands_over_at_the_end_of_the_stage_it_is_at(user):
+    _, [post] = make_request(user)
+
+    def be_asked_to_go(work):
+        celery_state.should_stop = 0
+        return Product()
+
+    two = Fake("two", progress=100)
+    stages = stages_of(Fake("one", be_asked_to_go), two)
+    pipeline.advance(post.pk, "io", stages=stages)
+    celery_state.should_stop = None
+    post.refresh_from_db()
+    assert (post.stage, post.lease_until, two.runs, count_waiting("io")) == ("two", None, 0, 1)
+    pipeline.advance(post.pk, "io", stages=stages)
+    post.refresh_from_db()
+    assert post.status == "COMPLETED"
 
 
 def test_a_message_down_the_wrong_queue_does_nothing(user):
