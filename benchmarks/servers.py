@@ -49,19 +49,39 @@ def running(home: Path) -> Iterator[dict[str, Server]]:
 
 @contextlib.contextmanager
 def only(name: str, home: Path) -> Iterator[Server]:
-    port, log = _free_port(), home / f"{name}.log"
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "warning"]
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": SETTINGS[name], "PYTHONHASHSEED": "0"}
-    with open(log, "wb") as output:
-        process = subprocess.Popen([*command, TARGETS[name]], cwd=ROOT, env=environment, stdout=output, stderr=output)
+    port = free_port()
+    words = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", str(THREADS), TARGETS[name]]
+    with granian(name, port, words, home, DJANGO_SETTINGS_MODULE=SETTINGS[name]) as pid:
+        client = Client(port)
+        yield Server(client=client, pids=with_children(pid))
+        client.close()
+
+
+@contextlib.contextmanager
+def granian(
+    name: str, port: int, words: list[str], home: Path, *, core: int = SERVER_CORE, **environment: str
+) -> Iterator[int]:
+    """A server that answers."""
+    command = ["granian", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", *words]
+    with running_process(name, command, home, core=core, **environment) as process:
+        _wait_until_it_answers(port, process, home / f"{name}.log")
+        yield process.pid
+
+
+@contextlib.contextmanager
+def running_process(
+    name: str, words: list[str], home: Path, *, core: int = SERVER_CORE, **environment: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A module that runs on a core of its own until the block ends."""
+    environment = os.environ | {"PYTHONHASHSEED": "0", **environment}
+    with open(home / f"{name}.log", "wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words], cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
     try:
         if can_pin():
-            os.sched_setaffinity(process.pid, {SERVER_CORE})
-        _wait_until_it_answers(port, process, log)
-        client = Client(port)
-        yield Server(client=client, pids=with_children(process.pid))
-        client.close()
+            os.sched_setaffinity(process.pid, {core})
+        yield process
     finally:
         process.terminate()
         process.wait(timeout=START_SECONDS)
@@ -79,7 +99,7 @@ def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Pat
     raise DidNotStart(log.read_text(errors="replace")[-2000:])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

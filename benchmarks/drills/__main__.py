@@ -1,0 +1,117 @@
+"""`python -m benchmarks.drills [NAME ...]`: break things, and see that nothing is lost."""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import django
+from django.core.management import call_command
+
+from benchmarks.__main__ import VENDORS
+from benchmarks.servers import free_port
+from core import embedded
+
+HOME = Path(__file__).resolve().parents[2] / ".local" / "drills"
+# Where each is found; imported once Django is set up.
+DRILLS = {
+    "points": ("crashes", "kill_at_each_point"),
+    "load": ("crashes", "kill_under_load"),
+    "deploy": ("crashes", "deploy"),
+    "poison": ("crashes", "poison"),
+    "wiped": ("outages", "redis_wiped"),
+    "hung": ("outages", "redis_hung"),
+    "restarted": ("outages", "postgres_restarted"),
+    "locked": ("outages", "table_locked"),
+    "exhausted": ("outages", "connections_exhausted"),
+    "storm": ("vendors", "storm"),
+    "silence": ("vendors", "silence"),
+    "garbage": ("vendors", "garbage"),
+    "commit": ("crashes", "kill_between_commit_and_message"),
+}
+
+
+def main() -> None:
+    asked = _asked()
+    with contextlib.ExitStack() as stack:
+        home = stack.enter_context(_home(asked.home))
+        _be_a_development_machine(home, vendor_port=asked.vendor_port)
+        stack.enter_context(embedded.servers(home))
+        django.setup()
+        call_command("migrate", verbosity=0, interactive=False)
+        print(f"seed {asked.seed}", flush=True)
+        held = [_run(name, home, asked) for name in asked.names or DRILLS]
+        sys.exit(not all(held))
+
+
+def _asked() -> argparse.Namespace:
+    words = argparse.ArgumentParser(prog="benchmarks.drills", description=__doc__)
+    words.add_argument("names", nargs="*", metavar="NAME", help=", ".join(DRILLS))
+    words.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    words.add_argument("--posts", type=int, help="how many posts a drill has")
+    words.add_argument("--short", action="store_true", help="in seconds instead of minutes")
+    words.add_argument("--home", type=Path, help="a folder for the servers, to look into afterwards")
+    words.add_argument("--vendor-port", type=int, default=free_port(), help=argparse.SUPPRESS)
+    asked = words.parse_args()
+    if unknown := {*asked.names} - DRILLS.keys():
+        words.error(f"no such drill: {', '.join(sorted(unknown))}")
+    return asked
+
+
+@contextlib.contextmanager
+def _home(given: Path | None) -> Iterator[Path]:
+    """Servers that are to be killed hold nobody else's data."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=HOME, ignore_cleanup_errors=True) as fresh:
+        yield given or Path(fresh)
+
+
+def _be_a_development_machine(home: Path, *, vendor_port: int) -> None:
+    for name in [name for name in os.environ if name.startswith(VENDORS)]:
+        del os.environ[name]
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DEBUG": "true",
+        "WHYRAL_HOME": str(home),
+        "DATABASE_URL": embedded.database_url(home),
+        "REDIS_URL": embedded.redis_url(home),
+        "CELERY_BROKER_URL": embedded.broker_url(home),
+        "LOG_LEVEL": "WARNING",
+        "ANALYSIS_LEASE_SECONDS": "2",
+        "REMAP_SIGTERM": "SIGQUIT",
+        "OUTBOUND_ALLOWED_HOSTS": f"127.0.0.1:{vendor_port}",
+    }
+
+
+def _run(name: str, home: Path, asked: argparse.Namespace) -> bool:
+    from benchmarks.drills import drill, fleet
+
+    module, function = DRILLS[name]
+    act = getattr(importlib.import_module(f"benchmarks.drills.{module}"), function)
+    start = time.monotonic()
+    with fleet.nursery({}, home / "nursery.log") as nursery:
+        scene = drill.Scene(home, nursery, asked.seed, asked.vendor_port, asked.short, asked.posts)
+        try:
+            outcome = act(scene)
+        except fleet.DidNotHappen as problem:
+            outcome = drill.Outcome(broken=[str(problem)])
+    _print(name, act.__doc__, outcome, time.monotonic() - start)
+    return not outcome.broken
+
+
+def _print(name: str, doc: str, outcome: Any, seconds: float) -> None:
+    print(f"{name}: {'FAILED' if outcome.broken else 'held'}, {seconds:.0f} s. {doc}")
+    print(f"    {json.dumps(outcome.facts)}")
+    for each in outcome.broken:
+        print(f"    BROKEN {each}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
