@@ -1,4 +1,4 @@
-"""Tickets: how a browser opens a stream, since its EventSource can send no header. Good once, for a minute, for one path.
+"""Tickets: how a browser opens a stream, since its EventSource sends no header. Good once, for a minute, for one path.
 
 A ticket stands in an address, and addresses are written down in many places: so it is worth little to whoever reads it.
 """

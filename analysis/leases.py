@@ -1,4 +1,4 @@
-"""Whoever works on something says so every few seconds, so that a lease can be short and a dead worker is soon found out.
+"""Whoever works on something says so every few seconds: so a lease can be short, and a dead worker is soon found out.
 
 One thread a process renews all of its leases in one statement. A stage that holds on for longer than its patience is
 not spoken for any more: it hangs, and somebody else takes over.

@@ -65,5 +65,5 @@ def _keep(post: Post, found: Transcript | NoWords) -> None:
 
 
 def listeners() -> list[str]:
-    """Those of the settings who listen to the sound and are installed: where there is none, nobody need wait for them."""
+    """Those of the settings who listen to the sound and are installed; where there is none, nobody waits for them."""
     return [name for name in settings.TRANSCRIBERS if name in PACKAGES and find_spec(PACKAGES[name])]

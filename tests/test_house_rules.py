@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-APPS = ("config", "core", "logs", "accounts", "social", "analysis", "analytics", "feedback", "sandbox", "benchmarks", "tests")
+APPS = (
+    "config", "core", "logs", "accounts", "social", "analysis", "analytics", "feedback", "sandbox", "benchmarks",
+    "tests",
+)  # fmt: skip
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 50
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "util", "helper"}

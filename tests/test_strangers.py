@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -93,12 +94,12 @@ def as_ben(ben):
 
 
 # Whose rows they are, by the way that leads to their owner; those that an id of an address may name come first.
-NAMED = {
+NAMED: dict[Any, str] = {
     UserSession: "user", AuthenticationLog: "user", OutgoingMail: "user", IdempotentAnswer: "user", Feedback: "user",
     PostAnalysisRequest: "user", PostAnalysis: "request__user", ModelAnswer: "post_analysis__request__user",
     ChatSession: "user", ChatMessage: "session__user", AnalysisNote: "user",
 }  # fmt: skip
-OWNED = {
+OWNED: dict[Any, str] = {
     **NAMED, UserUsage: "user", StageRun: "post_analysis__request__user", AnalysisStatusHistory: "request__user",
 }  # fmt: skip
 

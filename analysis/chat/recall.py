@@ -1,4 +1,4 @@
-"""What an answer is made from: the result as it is stored, its evidence whole, and as much of the talk as there is room for.
+"""What an answer is made from: the result as it is stored, its evidence whole, and as much of the talk as has room.
 
 The evidence is never trimmed here (prompting bounds it when it is written). Of the conversation the newest turns are
 kept, whole, up to `TALK` characters, some 4,000 tokens; what is older is dropped, question and answer together. A long

@@ -1,7 +1,8 @@
 """An answer's live events. Each token says where in the answer it stands, so nobody shows a word twice or misses one.
 
-`start`, `token {text, at}`, `citation {evidence_id}`, then `done {message}` or `error {code, message}`. The event id is the
-number of characters told so far: Last-Event-ID goes on behind them, out of the stream or, where that is gone, the row.
+`start`, `token {text, at}`, `citation {evidence_id}`, then `done {message}` or `error {code, message}`. The event id is
+the number of characters told so far: Last-Event-ID goes on behind them, out of the stream or, where that is gone, the
+row.
 """
 
 from typing import Any

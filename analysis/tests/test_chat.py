@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import UsageEntry, User, UserUsage
 from analysis.chat import answering, services
 from analysis.chat.models import ChatMessage
-from analysis.chat.stream import stream_of
+from analysis.chat.stream import stream_of, tell
 from analysis.errors import AnswerRunning, NothingToStop, NotReadyToTalk
 from analysis.tests.fakes import make_request
 from analysis.tests.talking import answer_row, finished, session_of, text_in, watch
@@ -30,6 +30,20 @@ def model(settings):
             setattr(settings, name, value)
         settings.CHAT_PROVIDERS = ["openai_compatible"]
         yield sandbox
+
+
+def in_a_thread(message_id):
+    """A worker that gives one answer."""
+
+    def work():
+        try:
+            answering.answer(message_id)
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    return worker
 
 
 def questions(user):
@@ -199,8 +213,7 @@ def test_an_answer_is_begun_once(user, model):
 def test_an_answer_that_is_stopped_stops(user, model, settings):
     model.says, model.token_delay = "word " * 200, 0.02
     asked = services.ask(user, session_of(user).pk, QUESTION)
-    worker = threading.Thread(target=lambda: (answering.answer(asked.pk), connection.close()))
-    worker.start()
+    worker = in_a_thread(asked.pk)
     while not redis.client().xlen(f"stream:{stream_of(asked.pk)}") > 5:
         pass
     services.stop(user, asked.pk)
@@ -220,8 +233,8 @@ def test_of_a_worker_that_died_what_was_shown_is_kept(user):
     ChatMessage.objects.filter(pk=asked.pk).update(
         fence=1, content="Three ", lease_until=timezone.now() - timedelta(seconds=1)
     )
-    answering.tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
-    answering.tell(asked.pk, "token", {"text": "readers", "at": 6}, at=13)
+    tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
+    tell(asked.pk, "token", {"text": "readers", "at": 6}, at=13)
     answering.sweep()
     row, events = answer_row(asked.pk), watch(asked.pk)
     assert (row.status, row.content, row.error_code) == ("interrupted", "Three readers", "interrupted")

@@ -11,7 +11,9 @@ from django.db import connection
 
 from accounts.models import UNLIMITED, Plan
 from analysis.chat import answering, services, tail
+from analysis.chat.models import ChatMessage
 from analysis.chat.stream import stream_of, tell
+from analysis.providers import PROVIDERS
 from analysis.tests.talking import answer_row, events_in, session_of, text_in, watch
 from core import redis
 
@@ -39,7 +41,7 @@ def speaker(settings, monkeypatch):
                 yield Piece(text=word)
             yield Piece(end=Completion(text="".join(Speaker.words), provider="speaker", model="speaker-1"))
 
-    monkeypatch.setitem(answering.PROVIDERS, "speaker", Speaker)
+    monkeypatch.setitem(PROVIDERS, "speaker", Speaker)
     settings.CHAT_PROVIDERS = ["speaker"]
     return Speaker
 
@@ -135,7 +137,7 @@ def test_a_gap_in_the_stream_is_filled_from_the_row(user):
     async def scenario():
         watching = asyncio.ensure_future(browse(asked.pk, []))
         await asyncio.sleep(0.5)
-        row = answering.ChatMessage.objects.filter(pk=asked.pk)
+        row = ChatMessage.objects.filter(pk=asked.pk)
         await row.aupdate(content="one two three", status="complete")
         return await asyncio.wait_for(watching, 10)
 

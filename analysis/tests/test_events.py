@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -130,7 +131,7 @@ def test_a_last_event_id_that_is_none_begins_at_the_start(site, request_, known,
 
 def test_a_browser_that_drops_at_every_event_while_it_runs_misses_nothing(site, request_, known):
     def follow():
-        seen = []
+        seen: list[Any] = []
         while True:
             last = {"last_event_id": seen[-1].id} if seen else {}
             listener = listen(site, request_, enough=1, **last, **known)

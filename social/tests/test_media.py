@@ -44,7 +44,7 @@ def video(seconds=2, rate=10, codec="mpeg4", form="mp4", sound=True, size=(64, 9
         container.metadata["location"] = PLACE.decode()
         container.metadata["title"] = "a secret title"
         shown = container.add_stream(codec, rate=rate)
-        shown.width, shown.height, shown.pix_fmt = *size, "yuv420p"
+        (shown.width, shown.height), shown.pix_fmt = size, "yuv420p"
         heard = container.add_stream("aac", rate=16000) if sound else None
         for number in range(seconds * rate):
             frame = av.VideoFrame.from_image(Image.new("RGB", size, (number * 5 % 255, 40, 90)))
