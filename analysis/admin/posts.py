@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.text import Truncator
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -79,6 +80,18 @@ class PostAnalysisAdmin(AnalysisAdmin):
 
     def _found(self, rows: QuerySet[Any], field: str, term: str) -> QuerySet[Any] | None:
         return _of_people(rows, term) if field == OF_PERSON else super()._found(rows, field, term)
+
+    def leads(self, request: HttpRequest, object_id: str) -> list[tuple[str, str]]:
+        """Also what it cost: other apps' rows name it, and refer to nothing."""
+        found = [*super().leads(request, object_id)]
+        for title, model, term in (
+            ("Vendor calls", "analytics.externalapicalllog", object_id),
+            ("Units spent", "accounts.usageentry", f"analysis:{object_id}"),
+        ):
+            app, name = model.split(".")
+            if request.user.has_perm(f"{app}.view_{name}"):
+                found.append((title, f"{reverse(f'admin:{app}_{name}_changelist')}?q={term}"))
+        return found
 
     @admin.display(description="address")
     def address(self, post: PostAnalysis) -> str:

@@ -18,7 +18,7 @@ CLAIMS = (
     "viral_formula", "improvements", "suggestions_for_future_posts",
 )  # fmt: skip
 ERROR = ("error_stage", "error_category", "error_code", "error_message")
-TIME = "%Y-%m-%d %H:%M:%S"
+TIME = "%d\N{NO-BREAK SPACE}%b\N{NO-BREAK SPACE}%H:%M:%S"
 
 
 @admin.display(description="what was told")
@@ -100,9 +100,9 @@ def verdict(post: PostAnalysis) -> str:
     if not post.verdict:
         return "-"
     baseline = post.verdict.get("baseline", {})
-    rows = [("", verdict_label(post)), ("basis", post.verdict.get("basis"))]
-    rows += [(name, post.verdict.get(name)) for name in ("percentile", "computed_at")]
-    return table(("", "verdict"), rows + [(f"baseline: {name}", value) for name, value in baseline.items()])
+    rows = [("label", verdict_label(post))]
+    rows += [(name.replace("_", " "), post.verdict.get(name)) for name in ("basis", "percentile", "computed_at")]
+    return table(("", ""), rows + [(f"baseline, {name}", value) for name, value in baseline.items()])
 
 
 def claims(post: PostAnalysis) -> str:

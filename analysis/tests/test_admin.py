@@ -101,6 +101,20 @@ def test_a_post_tells_its_runs_its_verdict_its_claims_and_their_evidence(desk, e
     assert f"{post.grounding['supported']} of {post.grounding['claims']} (100 %)" in told
 
 
+def test_a_post_leads_to_its_vendor_calls_and_its_units_for_who_may_see_them(desk, client, explained):
+    post = explained.posts.get()
+    calls, units = (
+        reverse(f"admin:{name}_changelist") for name in ("analytics_externalapicalllog", "accounts_usageentry")
+    )
+    told = row_page(desk, post)
+    assert f'href="{calls}?q={post.pk}"' in told
+    assert f'href="{units}?q=analysis:{post.pk}"' in told
+    [entry] = desk.get(units, {"q": f"analysis:{post.pk}"}).context_data["cl"].result_list
+    assert entry.user == explained.user
+    told = row_page(colleague(client, "view_postanalysis"), post)
+    assert (calls in told, units in told) == (False, False)
+
+
 def test_a_claim_that_does_not_hold_stands_out(desk, explained):
     post = explained.posts.get()
     post.quick_takeaways[0]["supported"] = False

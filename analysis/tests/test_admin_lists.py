@@ -34,10 +34,10 @@ FROM analysis_postanalysisrequest WHERE display_name = 'made'
 
 @pytest.fixture
 def many(user):
-    """Twenty thousand requests of one user, with a post each; of another there is one."""
+    """Six thousand requests of one user, with a post each; of another there is one."""
     other = User.objects.create_user("many@example.com", "a long password")
     with connection.cursor() as cursor:
-        cursor.execute(MADE_REQUESTS, {"now": timezone.now(), "user": other.pk, "rows": 20_000})
+        cursor.execute(MADE_REQUESTS, {"now": timezone.now(), "user": other.pk, "rows": 6_000})
         cursor.execute(MADE_REQUESTS, {"now": timezone.now(), "user": user.pk, "rows": 1})
         cursor.execute(MADE_POSTS)
     mine = PostAnalysis.objects.filter(request__user=user)
@@ -46,10 +46,14 @@ def many(user):
         cursor.execute("ANALYZE analysis_postanalysisrequest, analysis_postanalysis, accounts_user")
 
 
+# How many rows a page of each narrowing has.
+NARROWED = {"": 50, "status__exact=COMPLETED": 50, f"q={URL}": 1, "q=user@": 1, "q=many@": 50}
+
+
 @pytest.mark.parametrize("model", [PostAnalysisRequest, PostAnalysis])
-@pytest.mark.parametrize("query", [{}, {"status__exact": "COMPLETED"}, {"q": URL}, {"q": "user@"}, {"q": "many@"}])
-def test_a_list_is_read_by_an_index(desk, many, model, query):
-    found = desk.get(reverse(f"admin:analysis_{model._meta.model_name}_changelist"), query).context_data["cl"]
-    plan = found.order.applied(found.wanted)[:51].explain()
-    assert "Seq Scan on analysis_" not in plan
-    assert len(found.result_list) == {URL: 1, "user@": 1}.get(query.get("q", ""), 50)
+def test_every_list_is_read_by_an_index(desk, many, model):
+    for query, count in NARROWED.items():
+        page = reverse(f"admin:analysis_{model._meta.model_name}_changelist")
+        found = desk.get(f"{page}?{query}").context_data["cl"]
+        assert len(found.result_list) == count, query
+        assert "Seq Scan on analysis_" not in found.order.applied(found.wanted)[:51].explain(), query

@@ -57,8 +57,8 @@ NAVIGATION: list[dict[str, Any]] = [
         "separator": True,
         "items": [
             _list("Analysis requests", "query_stats", "analysis.postanalysisrequest"),
-            _list("Posts analysed", "lab_profile", "analysis.postanalysis"),
-            _list("Prompts and answers", "psychology", "analysis.modelanswer"),
+            _list("Post analyses", "lab_profile", "analysis.postanalysis"),
+            _list("Model answers", "psychology", "analysis.modelanswer"),
         ],
     },
     {
