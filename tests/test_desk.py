@@ -14,6 +14,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_results.models import TaskResult
 
 from accounts.models import User
+from analysis.models import PostAnalysisRequest
 from analytics.models import APIAccessLog, AuthenticationLog, ExternalAPICallLog
 from config.desk import thread
 from config.desk.look import NAVIGATION
@@ -47,6 +48,9 @@ def happened(user):
     ExternalAPICallLog.objects.create(
         vendor="gemini", operation="generate", outcome=EVIL, duration_ms=0, units={"input_tokens": 5}, **seen
     )
+    PostAnalysisRequest.objects.create(
+        platform="x", post_urls=[], display_name=EVIL, status="FAILED", total_posts=1, open_posts=0, **seen
+    )
     TaskResult.objects.create(task_id="task-1", task_name="analysis.run", status="FAILURE", traceback=EVIL)
     AppLog.objects.create(
         level="ERROR", category="API", logger="x", message=EVIL, metadata={EVIL: EVIL}, request_id=ID, task_id="task-1"
@@ -61,7 +65,7 @@ def show(client, request_id=ID):
 def test_a_thread_has_every_row_in_the_order_of_time(desk, happened):
     entries = show(desk).context_data["entries"]
     # The request is written down last and came in first.
-    assert [entry.kind for entry in entries] == ["Request", "Sign-in", "Vendor call", "Task", "Log line"]
+    assert [entry.kind for entry in entries] == ["Request", "Sign-in", "Vendor call", "Analysis", "Task", "Log line"]
 
 
 def test_a_thread_leads_to_each_row_and_to_the_user(desk, happened, user):
@@ -76,7 +80,7 @@ def test_a_thread_leads_to_each_row_and_to_the_user(desk, happened, user):
 def test_a_thread_shows_markup_as_text(desk, happened):
     page = show(desk).content.decode()
     assert "<script>alert" not in page
-    assert page.count("&lt;script&gt;alert(1)") >= 5
+    assert page.count("&lt;script&gt;alert(1)") >= 6
 
 
 def test_a_thread_shows_what_one_may_see(clerk, happened):
@@ -149,6 +153,8 @@ def test_the_start_page_shows_what_happened(desk, happened):
     cards = {card.title: card for card in answer.context_data["cards"]}
     charts = {chart.title: json.loads(chart.data) for chart in answer.context_data["charts"]}
     assert (cards["Requests, 24 h"].value, cards["Errors, 24 h"].value, cards["Errors, 24 h"].bad) == ("2", "1", True)
+    analysed = cards["Analyses, 24 h"]
+    assert (analysed.value, analysed.note, analysed.bad) == ("1", "1 failed, 0 under way", True)
     assert [line["data"][-1] for line in charts["Requests an hour, 48 h"]["datasets"]] == [1, 0, 1]
     assert charts["Sign-ups a day, 30 days"]["datasets"][0]["data"][-1] == 2
     assert EVIL not in answer.content.decode()

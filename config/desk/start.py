@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from analysis.models import OPEN, PostAnalysisRequest, Status
 from analytics import rollups
 from config import spooled
 from config.desk.charts import Chart, number
@@ -144,6 +145,17 @@ def people(now: datetime) -> dict[str, Any]:
     }
 
 
+def analyses(now: datetime) -> dict[str, Any]:
+    # Of a day, each state by its index: a month of them would be as many rows as were asked for.
+    asked = PostAnalysisRequest.objects.filter(created_at__gte=now - timedelta(hours=24))
+    counted = {state: asked.filter(status=state).count() for state in Status.values}
+    failed, going = counted[Status.FAILED], sum(counted[state] for state in OPEN)
+    link = reverse("admin:analysis_postanalysisrequest_changelist")
+    lead = f"{link}?status__exact={Status.FAILED}" if failed else link
+    note = f"{number(failed)} failed, {number(going)} under way"
+    return {"cards": [Card("Analyses, 24 h", number(sum(counted.values())), note, lead, bad=failed > 0)]}
+
+
 def spending(now: datetime) -> dict[str, Any]:
     days, spent = _days(now), rollups.spend_by_day(now - timedelta(days=DAYS - 1))
     vendors = sorted({row["name"] for row in spent})
@@ -206,6 +218,7 @@ def _spool() -> Card:
 PARTS: dict[str, Callable[[datetime], dict[str, Any]]] = {
     "analytics.view_apiaccesslog": traffic,
     "accounts.view_user": people,
+    "analysis.view_postanalysisrequest": analyses,
     "analytics.view_externalapicalllog": spending,
     "logs.view_applog": troubles,
     "django_celery_results.view_taskresult": machine_room,
