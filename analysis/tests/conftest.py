@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
+from analysis.tests.browsing import SUPABASE, run, set_up
 from sandbox.gemini import GeminiSandbox
 
 
@@ -15,3 +16,14 @@ def gemini(settings: Settings) -> Iterator[GeminiSandbox]:
         for name, value in sandbox.settings().items():
             setattr(settings, name, value)
         yield sandbox
+
+
+@pytest.fixture
+def supabase(db: None) -> None:
+    """A database as it is at Supabase, before anything is set up. The test's rollback removes it, the roles too."""
+    run(SUPABASE)
+
+
+@pytest.fixture
+def supabase_ready(supabase: None) -> None:
+    set_up("--apply")

@@ -5,24 +5,19 @@ import threading
 import time
 
 import pytest
+from django.core.management import CommandError
 from django.db import connection, transaction
 
 from accounts.models import User
 from analysis import events, pipeline
 from analysis.models import AnalysisStatusHistory
-from analysis.tests.browsing import SUPABASE, about, claims_of, look, make_told, run, set_up
+from analysis.tests.browsing import HISTORY, SUPABASE, about, claims_of, look, make_told, run, set_up
 from analysis.tests.fakes import Fake, make_request, stages_of
 
 SENT = "SELECT topic, event, private, extension, payload FROM realtime.messages ORDER BY (payload->>'id')::int"
 # What Realtime asks when somebody joins a topic: whether they may read a message of it.
 MAY_LISTEN = "SELECT extension FROM realtime.messages ORDER BY 1"
 WORDS = ["one_begins", "two_begins", "analysis_complete"]
-
-
-@pytest.fixture
-def ready(db):
-    run(SUPABASE)
-    set_up("--apply")
 
 
 def carry(user):
@@ -37,7 +32,7 @@ def words_of(request):
     return list(AnalysisStatusHistory.objects.filter(request=request).order_by("id").values_list("stage", flat=True))
 
 
-def test_each_step_goes_out_as_it_is_in_the_history(ready, user):
+def test_each_step_goes_out_as_it_is_in_the_history(supabase_ready, user):
     request = carry(user)
     sent = [(*row, json.loads(payload)) for *row, payload in run(SENT)]
     assert {row[:4] for row in sent} == {(f"analysis:{request.pk}", "status", True, "broadcast")}
@@ -52,7 +47,7 @@ def test_each_step_goes_out_as_it_is_in_the_history(ready, user):
         assert payload["created_at"].startswith(row["created_at"].strftime("%Y-%m-%dT%H:%M:%S"))
 
 
-def test_only_the_owner_may_listen_and_only_to_what_is_sent(ready, user):
+def test_only_the_owner_may_listen_and_only_to_what_is_sent(supabase_ready, user):
     request, _ = make_told(user)
     other = User.objects.create_user("other@example.com", provider="clerk", provider_id="user_2other")
     run("INSERT INTO realtime.messages (topic, extension) VALUES ('x', 'presence')")
@@ -68,12 +63,12 @@ def test_only_the_owner_may_listen_and_only_to_what_is_sent(ready, user):
 
 @pytest.mark.parametrize("form", ["", "{}", "x:{}", "analysis:", "analysis:{} ", "analysis:{}:x", "Analysis:{}",
                                   "analysis:*", "analysis:nothing", "\nanalysis:{}"])  # fmt: skip
-def test_other_topics_are_nobody_s(ready, user, form):
+def test_other_topics_are_nobody_s(supabase_ready, user, form):
     request, _ = make_told(user)
     assert look(MAY_LISTEN, claims_of(user), topic=form.format(request.pk)) == []
 
 
-def test_nobody_may_send(ready, user):
+def test_nobody_may_send(supabase_ready, user):
     request, _ = make_told(user)
     with pytest.raises(Exception, match="row-level security"):
         look(
@@ -96,15 +91,14 @@ def test_nobody_may_send(ready, user):
         GRANT keeper TO CURRENT_USER; ALTER FUNCTION whyral.broadcast_status() OWNER TO keeper""",
     ],
 )
-def test_the_pipeline_goes_on_whatever_realtime_does(ready, user, fault):
+def test_the_pipeline_goes_on_whatever_realtime_does(supabase_ready, user, fault):
     run(fault)
     assert words_of(carry(user)) == WORDS
     if run("SELECT to_regclass('realtime.messages') IS NOT NULL") == [(True,)]:
         assert run(SENT) == []
 
 
-def test_realtime_may_come_after_the_set_up(db, user):
-    run(SUPABASE)
+def test_realtime_may_come_after_the_set_up(supabase, user):
     run("ALTER SCHEMA realtime RENAME TO later")
     assert "realtime.messages" not in set_up("--apply")
     assert words_of(carry(user)) == WORDS
@@ -157,3 +151,10 @@ def test_a_table_of_realtime_that_is_locked_holds_a_step_up_for_a_blink(committe
         assert time.monotonic() - began < 1
     assert words_of(request) == ["one_begins"]
     assert run(SENT) == []
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_the_set_up_does_not_queue_for_a_table_that_is_in_use(committed):
+    with Holder("public", HISTORY), pytest.raises(CommandError, match=r"Nothing was changed\..* lock timeout"):
+        set_up("--apply")
+    assert set_up() == "Everything is as it should be.\n"
