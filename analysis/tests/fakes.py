@@ -5,10 +5,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import Plan, User
+from accounts.models import Plan, User, UserUsage
 from accounts.usage import change_plan
 from analysis.engine import Work
-from analysis.models import OPEN, PostAnalysis, PostAnalysisRequest
+from analysis.models import OPEN, AnalysisStatusHistory, PostAnalysis, PostAnalysisRequest
 from analysis.stages.contract import Later, Product
 from core.ids import uuid7
 
@@ -79,3 +79,13 @@ def put_on_plan(user: User, *, posts: int, a_day: int) -> None:
         max_urls=posts, max_analyses_per_day=a_day,
     )  # fmt: skip
     change_plan(user, plan)
+
+
+def used(user: User) -> dict[str, int]:
+    """What the user's counters say, by platform."""
+    return {row.platform: row.url_lookups for row in UserUsage.objects.filter(user=user) if row.url_lookups}
+
+
+def words_of(request: PostAnalysisRequest) -> list[str]:
+    """The words of its history, in order."""
+    return list(AnalysisStatusHistory.objects.filter(request=request).order_by("id").values_list("stage", flat=True))

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
+from rest_framework.test import APIClient
 
+from accounts.identity.local import start_session
 from accounts.models import UsageEntry, UserUsage
 from analysis import engine, pipeline, services
 from analysis.errors import AlreadyOver, NothingToRetry
@@ -198,6 +200,23 @@ def test_many_at_once_spend_what_the_plan_allows_and_not_more(user):
     assert said.count(LimitReached) == 5
     assert PostAnalysisRequest.objects.count() == 3
     assert used(user) == spent(user) == {"x": 6}
+
+
+def test_the_same_key_sent_by_many_at_once_asks_once(user):
+    token = f"Bearer {start_session(user).access}"
+
+    def send(url: str) -> Callable[[], Any]:
+        headers = {"authorization": token, "idempotency-key": "k1"}
+        return lambda: APIClient().post(
+            "/api/analysis/analyze/", {"post_urls": [url]}, format="json", headers=headers
+        )  # fmt: skip
+
+    answers = at_once(*[send(MIXED[1])] * 6)
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+    assert sorted("Idempotent-Replay" in answer for answer in answers) == [False, *[True] * 5]
+    assert send(MIXED[0])().json()["code"] == "idempotency_key_reused"
+    assert (PostAnalysisRequest.objects.count(), used(user), spent(user)) == (1, {"x": 1}, {"x": 1})
 
 
 @pytest.mark.parametrize("seed", range(3))
