@@ -24,7 +24,7 @@ import math
 import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -83,17 +83,24 @@ class Event:
 
 def append(stream: str, event: str, data: Any, *, event_id: str = "", last: bool = False) -> str | None:
     """Add an event, the last one if so marked, and answer its entry id; None where Redis could not take it."""
-    fields = {"event": event, "data": _json(data)}
-    fields |= {"id": event_id} if event_id else {}
-    fields |= {"last": "1"} if last else {}
+    return next(iter(append_all([(stream, fields_of(event, data, event_id, last=last))])), None)
+
+
+def append_all(entries: Sequence[tuple[str, dict[str, str]]]) -> list[str]:
+    """Add events, each to its stream, in one trip; their entry ids, or none where Redis could not take them."""
     try:
-        return redis.ask(lambda connection: _write(connection, _key(stream), fields))
+        return redis.ask(lambda connection: _write(connection, entries))
     except redis.RedisAway:
-        return None
+        return []
     except RedisError as error:
         # Full or read-only, perhaps: whoever writes has more important things to do.
-        logger.warning("event_not_written", stream=stream, error=type(error).__name__)
-        return None
+        logger.warning("event_not_written", stream=entries[0][0], error=type(error).__name__)
+        return []
+
+
+def fields_of(event: str, data: Any, event_id: str = "", *, last: bool = False) -> dict[str, str]:
+    fields = {"event": event, "data": _json(data), "id": event_id, "last": "1" if last else ""}
+    return {name: value for name, value in fields.items() if value}
 
 
 def read(stream: str, *, after: str = START) -> list[Event]:
@@ -144,10 +151,9 @@ class _Reader:
 
     def __init__(self, key: str, position: str, patience: float) -> None:
         self.key, self.position, self.patience = key, position, patience
-        self.ended = False
+        self.ended, self.pause = False, FIRST_PAUSE
         self.connection = _connection()
         self.give_up_at: float | None = None
-        self.pause = FIRST_PAUSE
 
     async def read(self, seconds: float) -> list[Event]:
         """Wait at most so long for what comes next; [] also while Redis is away."""
@@ -169,13 +175,10 @@ class _Reader:
     async def _connect(self) -> None:
         await self.connection.connect()  # type: ignore[no-untyped-call]
         if self.position != START:
-            await self._find_position()
-
-    async def _find_position(self) -> None:
-        entries = await self._ask("XRANGE", self.key, self.position, self.position)
-        if not entries:
-            raise StreamGone
-        self.ended = _event(*entries[0]).last
+            entries = await self._ask("XRANGE", self.key, self.position, self.position)
+            if not entries:
+                raise StreamGone
+            self.ended = _event(*entries[0]).last
 
     async def _next(self, seconds: float) -> list[Event]:
         block = max(1, int(seconds * 1000))
@@ -260,22 +263,21 @@ async def _stream(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     # Without a first byte some servers hold the headers back, and the browser does not know that it is connected.
     yield HEARTBEAT
     async with aclosing(chunks):
-        try:
+        with suppress(StreamGone):
             async for chunk in chunks:
                 yield chunk
-        except StreamGone:
-            return
 
 
 def _key(stream: str) -> str:
     return f"stream:{stream}"
 
 
-def _write(connection: Redis, key: str, fields: dict[str, str]) -> str:
-    with connection.pipeline(transaction=True) as pipe:
-        pipe.xadd(key, fields, maxlen=LONGEST, approximate=True)  # type: ignore[arg-type]
-        pipe.expire(key, KEEP_SECONDS)
-        return str(pipe.execute()[0])
+def _write(connection: Redis, entries: Sequence[tuple[str, dict[str, str]]]) -> list[str]:
+    with connection.pipeline(transaction=False) as pipe:
+        for stream, fields in entries:
+            pipe.xadd(_key(stream), fields, maxlen=LONGEST, approximate=True)  # type: ignore[arg-type]
+            pipe.expire(_key(stream), KEEP_SECONDS)
+        return [str(answer) for answer in pipe.execute()[::2]]
 
 
 def _event(entry: str, fields: Sequence[str] | dict[str, str]) -> Event:
@@ -293,7 +295,6 @@ def _json(data: Any) -> str:
 
 def _frame(name: str, text: str, event_id: str) -> bytes:
     # A line end in any of them would begin a field of somebody else's choosing.
-    head = [("event", name), ("id", event_id)]
-    lines = [f"{field}: {LINE_END.sub(' ', value)}" for field, value in head if value]
+    lines = [f"{field}: {LINE_END.sub(' ', value)}" for field, value in (("event", name), ("id", event_id)) if value]
     lines += [f"data: {line}" for line in LINE_END.split(text)]
     return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")

@@ -21,7 +21,7 @@ from accounts.usage import give_back
 from analysis.chat import recall
 from analysis.chat.citing import citations_of, cited_in
 from analysis.chat.models import ChatMessage
-from analysis.chat.stream import tell, text_told
+from analysis.chat.stream import Voice, tell, text_told
 from analysis.dossier import Dossier
 from analysis.errors import NoAnswer
 from analysis.leases import Leases
@@ -71,7 +71,7 @@ def answer(message_id: UUID) -> None:
     analysis = message.session.post_analysis
     behalf = on_behalf_of(user_id=message.session.user_id, chat_id=message.session_id, analysis_id=analysis.pk)
     with behalf, leases.kept(message_id, 1, patience=PATIENCE):
-        _Answer(message, analysis).give()
+        _Answer(message, analysis, Voice(message_id)).give()
 
 
 @dataclass
@@ -80,6 +80,7 @@ class _Answer:
 
     message: ChatMessage
     analysis: PostAnalysis
+    voice: Voice
     text: str = ""
     cited: list[str] = field(default_factory=list)
     flushed_at: float = field(default_factory=time.monotonic)
@@ -87,7 +88,6 @@ class _Answer:
     def give(self) -> None:
         dossier = recall.dossier_of(self.analysis)
         messages = recall.messages_for(self.message, self.analysis, dossier)
-        tell(self.message.pk, "start", {"message_id": self.message.pk}, at=0)
         with heard() as calls:
             try:
                 end = self._say(messages)
@@ -103,10 +103,13 @@ class _Answer:
             self._finish(end, dossier)
 
     def _say(self, messages: list[Message]) -> Completion:
-        for piece in _pieces(messages):
-            if piece.end:
-                return piece.end
-            self._add(piece.text)
+        try:
+            for piece in _pieces(messages):
+                if piece.end:
+                    return piece.end
+                self._add(piece.text)
+        finally:
+            self.voice.flush()
         raise NoAnswer
 
     def _add(self, words: str) -> None:
@@ -114,13 +117,18 @@ class _Answer:
         words = make_visible(words)[: LONGEST_ANSWER - len(self.text)]
         if not words:
             return
-        tell(self.message.pk, "token", {"text": words, "at": len(self.text)}, at=len(self.text) + len(words))
         self.text += words
-        for name in [each for each in cited_in(self.text[-400:]) if each not in self.cited]:
-            self.cited.append(name)
-            tell(self.message.pk, "citation", {"evidence_id": name}, at=len(self.text))
+        self.voice.say(words)
+        if "]" in words:
+            self._cite()
         if time.monotonic() - self.flushed_at > FLUSH_SECONDS:
             self._flush()
+
+    def _cite(self) -> None:
+        for name in [each for each in cited_in(self.text[-400:]) if each not in self.cited]:
+            self.cited.append(name)
+            self.voice.flush()
+            tell(self.message.pk, "citation", {"evidence_id": name}, at=len(self.text))
 
     def _flush(self) -> None:
         held = ChatMessage.objects.filter(pk=self.message.pk, status=Status.STREAMING, fence=1)

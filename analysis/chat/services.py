@@ -16,10 +16,16 @@ from analysis.models import PostAnalysis, Status
 from core.errors import Missing
 from core.ids import uuid7
 from core.queue import enqueue
+from core.statements import Parameter, Statement
 from core.streams import close_connections
 
 # How often a waiting request looks: what it costs is one look at a key.
 LOOK_SECONDS = 0.15
+SUBJECT = Statement(
+    lambda: ChatSession.objects.filter(pk=Parameter("session"), user=Parameter("user")).values_list(
+        "post_analysis__platform"
+    )
+)
 
 
 def open_session(user: User, post_analysis_id: UUID) -> tuple[ChatSession, bool]:
@@ -34,33 +40,26 @@ def open_session(user: User, post_analysis_id: UUID) -> tuple[ChatSession, bool]
 
 def ask(user: User, session_id: UUID, content: str) -> ChatMessage:
     """Store the question, owe its answer, spend a unit: together or not at all. One answer at a time."""
-    session = ChatSession.objects.select_related("post_analysis").filter(pk=session_id, user=user).first()
-    if session is None:
+    found = SUBJECT.rows(session=session_id, user=user.pk)
+    if not found:
         raise Missing
     # Two ids of one millisecond are in no order by themselves.
     asked_id, answer_id = sorted((uuid7(), uuid7()))
-    question = ChatMessage(id=asked_id, session=session, role=ChatMessage.Role.USER, content=content)
+    question = ChatMessage(id=asked_id, session_id=session_id, role=ChatMessage.Role.USER, content=content)
     answer = ChatMessage(
-        id=answer_id, session=session, role=ChatMessage.Role.ASSISTANT, status=ChatMessage.Status.STREAMING,
+        id=answer_id, session_id=session_id, role=ChatMessage.Role.ASSISTANT, status=ChatMessage.Status.STREAMING,
         hinted_at=Now(),
     )  # fmt: skip
-    with transaction.atomic():
-        _store(question, answer)
-        increment_usage(
-            user, UsageKind.QUESTIONS_ASKED, platform=session.post_analysis.platform, source=unit_of(answer_id)
-        )
-        transaction.on_commit(lambda: enqueue(TASK, answer_id, queue=QUEUE))
-    return answer
-
-
-def _store(question: ChatMessage, answer: ChatMessage) -> None:
     try:
         with transaction.atomic():
             ChatMessage.objects.bulk_create([question, answer])
+            increment_usage(user, UsageKind.QUESTIONS_ASKED, platform=found[0][0], source=unit_of(answer_id))
+            transaction.on_commit(lambda: enqueue(TASK, answer_id, queue=QUEUE))
     except IntegrityError as problem:
         if "one_answer_at_a_time" in str(problem):
             raise AnswerRunning from None
         raise
+    return answer
 
 
 def wait_for(message_id: UUID) -> bool:

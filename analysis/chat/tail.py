@@ -10,15 +10,20 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 from asgiref.sync import sync_to_async
+from django.db import Error as DatabaseProblem
 
 from analysis.chat.bodies import message_body
 from analysis.chat.models import ChatMessage
 from analysis.chat.stream import stream_of
 from core import streams
 
+log = structlog.get_logger(__name__)
 # How long a stream that is not there yet is waited for, and the pause before the row is looked at instead.
 PATIENCE, LOOK_SECONDS = 5.0, 0.2
+# The pause while the database is away.
+REST_SECONDS = 1.0
 
 
 def after_header(last_event_id: str | None) -> int:
@@ -26,13 +31,20 @@ def after_header(last_event_id: str | None) -> int:
     return int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 9 else 0
 
 
-async def follow(message_id: UUID, shown: int) -> AsyncGenerator[bytes, None]:
+async def follow(message_id: UUID, shown: int, *, is_new: bool = False) -> AsyncGenerator[bytes, None]:
+    """All that follows behind so many characters. Of an answer that is new the row has nothing to tell yet."""
     teller = _Teller(message_id, shown)
-    while (row := await teller.look()).status == ChatMessage.Status.STREAMING:
-        if chunk := teller.tell_words(row.content[teller.shown :], at=teller.shown):
+    if not shown:
+        yield streams.encode("start", {"message_id": message_id}, event_id="0")
+    row = None if is_new else await teller.look()
+    while row is None or row.status == ChatMessage.Status.STREAMING:
+        if row and (chunk := teller.tell_words(row.content[teller.shown :], at=teller.shown)):
             yield chunk
         async for chunk in teller.listen():
             yield chunk
+        row = await teller.look()
+        if row is None:
+            yield streams.HEARTBEAT
     for chunk in teller.end(row):
         yield chunk
 
@@ -44,37 +56,43 @@ class _Teller:
         self.message_id, self.shown = message_id, shown
         self.cited: set[str] = set()
 
-    async def look(self) -> ChatMessage:
-        row = await sync_to_async(_look)(self.message_id)
-        await streams.release_database()
-        return row
+    async def look(self) -> ChatMessage | None:
+        """Its row; None while the database is away, or has no connection to spare."""
+        try:
+            return await sync_to_async(_look)(self.message_id)
+        except DatabaseProblem as problem:
+            log.warning("answer_not_looked_at", error=type(problem).__name__)
+            await asyncio.sleep(REST_SECONDS)
+            return None
+        finally:
+            await streams.release_database()
 
     async def listen(self) -> AsyncGenerator[bytes, None]:
-        """What the stream has, to its last event; where it is gone, a moment's rest."""
+        """What the stream has, to its last event; where it is gone or has lost words, a moment's rest."""
         try:
             async for event in streams.tail(stream_of(self.message_id), patience=PATIENCE):
                 if event is None:
                     yield streams.HEARTBEAT
-                elif self._is_gap(event):
+                    continue
+                if event.last:
+                    return
+                data = orjson.loads(event.data)
+                # Redis has lost words: the row will have them in a moment.
+                if event.name == "token" and data["at"] > self.shown:
                     break
-                elif chunk := self._pass_on(event):
+                if chunk := self._pass_on(event.name, data):
                     yield chunk
         except streams.StreamGone:
             yield streams.HEARTBEAT
         await asyncio.sleep(LOOK_SECONDS)
 
-    def _is_gap(self, event: streams.Event) -> bool:
-        """Redis has lost words: the row will have them in a moment."""
-        return event.name == "token" and orjson.loads(event.data)["at"] > self.shown
-
-    def _pass_on(self, event: streams.Event) -> bytes | None:
-        """An event of the stream; of a token, what was not shown yet. How it ends is told from the row."""
-        data = orjson.loads(event.data)
-        if event.name == "token":
-            return self.tell_words(data["text"], at=data["at"])
-        if event.name == "citation":
-            return self._tell_citation(data["evidence_id"])
-        return streams.encode(event.name, data, event_id="0") if event.name == "start" and not self.shown else None
+    def _pass_on(self, name: str, data: Any) -> bytes | None:
+        """An event of the stream; of a token, what was not shown yet."""
+        return (
+            self.tell_words(data["text"], at=data["at"])
+            if name == "token"
+            else self._tell_citation(data["evidence_id"])
+        )
 
     def tell_words(self, text: str, *, at: int) -> bytes | None:
         fresh = text[max(self.shown - at, 0) :]

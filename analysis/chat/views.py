@@ -141,7 +141,7 @@ class MessageStream(APIView):
         A browser that goes away stops nothing: `chat/messages/{id}/stream/` goes on where it was.
         """
         asked, replayed = _ask(self, request, session_id)
-        response = streams.respond_with(tail.follow(asked, 0))
+        response = streams.respond_with(tail.follow(asked, 0, is_new=not replayed))
         if replayed:
             response["Idempotent-Replay"] = "true"
         return response
