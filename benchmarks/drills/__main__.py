@@ -34,6 +34,7 @@ DRILLS = {
     "storm": ("vendors", "storm"),
     "silence": ("vendors", "silence"),
     "garbage": ("vendors", "garbage"),
+    "quota": ("quota", "concurrent_quota"),
     "commit": ("crashes", "kill_between_commit_and_message"),
 }
 
@@ -47,7 +48,8 @@ def main() -> None:
         django.setup()
         call_command("migrate", verbosity=0, interactive=False)
         print(f"seed {asked.seed}", flush=True)
-        held = [_run(name, home, asked) for name in asked.names or DRILLS]
+        scene = _scene(home, asked, stack)
+        held = [_run(name, scene) for name in asked.names or DRILLS]
         sys.exit(not all(held))
 
 
@@ -90,27 +92,32 @@ def _be_a_development_machine(home: Path, *, vendor_port: int) -> None:
     }
 
 
-def _run(name: str, home: Path, asked: argparse.Namespace) -> bool:
+def _scene(home: Path, asked: argparse.Namespace, stack: contextlib.ExitStack) -> Any:
+    from benchmarks.drills import drill, fleet
+
+    nursery = stack.enter_context(fleet.nursery(home / "nursery.log"))
+    return drill.Scene(home, nursery, asked.seed, asked.vendor_port, asked.short, asked.posts)
+
+
+def _run(name: str, scene: Any) -> bool:
     from benchmarks.drills import drill, fleet
 
     module, function = DRILLS[name]
     act = getattr(importlib.import_module(f"benchmarks.drills.{module}"), function)
     start = time.monotonic()
-    with fleet.nursery({}, home / "nursery.log") as nursery:
-        scene = drill.Scene(home, nursery, asked.seed, asked.vendor_port, asked.short, asked.posts)
-        try:
-            outcome = act(scene)
-        except fleet.DidNotHappen as problem:
-            outcome = drill.Outcome(broken=[str(problem)])
+    try:
+        outcome = act(scene)
+    except fleet.DidNotHappen as problem:
+        outcome = drill.Outcome(broken=[str(problem)])
     _print(name, act.__doc__, outcome, time.monotonic() - start)
     return not outcome.broken
 
 
 def _print(name: str, doc: str, outcome: Any, seconds: float) -> None:
-    print(f"{name}: {'FAILED' if outcome.broken else 'held'}, {seconds:.0f} s. {doc}")
-    print(f"    {json.dumps(outcome.facts)}")
+    print(f"\n{name}, {seconds:.0f} s. {doc}")
     for each in outcome.broken:
-        print(f"    BROKEN {each}", flush=True)
+        print(f"    BROKEN {each}")
+    print(json.dumps({"drill": name, **outcome.facts, "broken": outcome.broken}), flush=True)
 
 
 if __name__ == "__main__":

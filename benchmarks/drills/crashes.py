@@ -22,7 +22,7 @@ def kill_at_each_point(scene: Scene) -> Outcome:
         places = itertools.cycle(itertools.product(NAMES, POINTS))
         plan = Plan(by_default=0.02, crashes={str(post): place for post, place in zip(posts, places, strict=False)})
         with workers(scene, folder, plan, processes=ALL_IN_PROCESSES) as crew:
-            quiet(seconds=60 + len(posts))
+            quiet(crew, seconds=60 + len(posts))
             outcome = conclude(crew)
             crashed = len([*folder.glob("crashed-*")])
             outcome.facts["crashes"] = crashed
@@ -48,7 +48,7 @@ def kill_under_load(scene: Scene) -> Outcome:
                 time.sleep(chance.uniform(0.5, 1.0))
                 crew.kill_any(chance)
             open_after_kills = ground.still_open()
-            quiet(seconds=60 + posts)
+            quiet(crew, seconds=60 + posts)
             outcome = conclude(crew)
             outcome.facts["open_after_the_last_kill"] = open_after_kills
             conclude_connections(crew, outcome)
@@ -64,7 +64,7 @@ def deploy(scene: Scene) -> Outcome:
             posts = ground.publish(ground.make_user(), 2)
             threads, leaving = crew.running["threads"], _end_in_order(crew, "threads", posts, "media")
             given_back = _end_in_order(crew, "processes", posts, "transcribe")
-            quiet(seconds=120)
+            quiet(crew, seconds=120)
             outcome = conclude(crew, in_time=True)
     after = [step for step in read_trace(folder) if step.process == threads and step.stage == "captions"]
     outcome.facts |= {"threads_left_after": leaving, "processes_left_after": given_back}
@@ -94,7 +94,7 @@ def poison(scene: Scene) -> Outcome:
         bad = {str(ids[posts // 3]): "transcribe", str(ids[posts // 2]): "media"}
         plan = Plan(by_default=0.05, poison=bad)
         with workers(scene, folder, plan, threads=THREADS, processes=PROCESSES) as crew:
-            until(lambda: not (crew.restart_dead() or ground.still_open()), seconds=120, what="the last post's end")
+            quiet(crew, seconds=120)
             outcome = conclude(crew, failed=len(bad))
             tries = {stage: _attempts(post) for post, stage in bad.items()}
     outcome.facts["attempts"] = tries
@@ -118,7 +118,7 @@ def kill_between_commit_and_message(scene: Scene) -> Outcome:
             taken = ground.still_open()
             crew.start_sweeper()
             crew.start("all", *ALL_IN_PROCESSES)
-            quiet(seconds=60 + requests)
+            quiet(crew, seconds=60 + requests)
             outcome = conclude(crew)
     outcome.facts["requests"] = requests
     outcome.require(taken == requests * ground.POSTS_EACH, "a request that was committed is not there")

@@ -56,9 +56,14 @@ def workers(scene: Scene, folder: Path, plan: Plan, **named: tuple[str, ...]) ->
         yield all_of_them
 
 
-def quiet(*, seconds: float) -> float:
-    """Wait until every post has ended; how long it took."""
-    return until(lambda: ground.still_open() == 0, seconds=seconds, what="the end of the last post", pause=0.1)
+def quiet(crew: Fleet, *, seconds: float) -> float:
+    """Wait until every post has ended, while whoever dies is started again; how long it took."""
+
+    def is_quiet() -> bool:
+        crew.restart_dead()
+        return ground.still_open() == 0
+
+    return until(is_quiet, seconds=seconds, what="the end of the last post", pause=0.1)
 
 
 def conclude(crew: Fleet, *, failed: int = 0, in_time: bool = False) -> Outcome:
@@ -66,6 +71,7 @@ def conclude(crew: Fleet, *, failed: int = 0, in_time: bool = False) -> Outcome:
     trace = invariants.read_trace(crew.folder)
     outcome = Outcome(invariants.facts_of(trace, crew.faults))
     facts = outcome.facts
+    facts["restarted"] = crew.restarted
     states = dict.fromkeys(("COMPLETED", "FAILED"), 0) | {
         status: PostAnalysis.objects.filter(status=status).count() for status in ("COMPLETED", "FAILED", "CANCELLED")
     }

@@ -47,6 +47,7 @@ class Fleet:
     workers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     running: dict[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)  # because they died by themselves
     soft_seconds: float = 2.0
 
     def start(self, name: str, *words: str) -> None:
@@ -62,11 +63,11 @@ class Fleet:
         process = self._order(die=str(user_id))
         until(lambda: not is_alive(process), seconds=30, what="the end of whoever took the request")
 
-    def restart_dead(self) -> list[str]:
+    def restart_dead(self) -> None:
         dead = [name for name, process in self.running.items() if not is_alive(process)]
         for name in dead:
+            self.restarted.append(name)
             self.start(name, *self.workers[name])
-        return dead
 
     def kill(self, name: str) -> None:
         """The worker and the processes of its pool, at once."""
@@ -100,10 +101,10 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def nursery(environment: dict[str, str], log: Path) -> Iterator["subprocess.Popen[str]"]:
+def nursery(log: Path) -> Iterator["subprocess.Popen[str]"]:
     with open(log, "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", NURSERY], cwd=ROOT, env={**os.environ, **environment}, text=True,
+            [sys.executable, "-c", NURSERY], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output,
         )  # fmt: skip
     try:

@@ -32,7 +32,7 @@ def _in_the_middle(scene: Scene, name: str, act: Callable[[Fleet, User], dict[st
             ground.publish(user, posts)
             until(ground.ended, seconds=60, what="the first end")
             seen = act(crew, user)
-            seen["seconds_to_the_end"] = round(quiet(seconds=120 + posts), 1)
+            seen["seconds_to_the_end"] = round(quiet(crew, seconds=120 + posts), 1)
             outcome = conclude(crew)
             outcome.facts |= seen
     return outcome

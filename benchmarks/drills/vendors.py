@@ -70,7 +70,7 @@ def _ask(
         plan = Plan(by_default=0.01, vendor=vendor.url, deadline=DEADLINE, most_tries=tries)
         with workers(scene, folder, plan, threads=THREADS, processes=ALL_IN_PROCESSES) as crew:
             ground.publish(ground.make_user(), posts)
-            quiet(seconds=120 + posts)
+            quiet(crew, seconds=120 + posts)
             outcome = conclude(crew, failed=failed)
     outcome.facts |= {"asked": len(vendor.questions), "calls_a_post": round(len(vendor.questions) / posts, 2)}
     return outcome, vendor, read_trace(folder)

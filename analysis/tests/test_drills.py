@@ -1,0 +1,63 @@
+"""The short form of the drills: real workers, with PostgreSQL and Redis of their own, and everything that breaks.
+
+`python -m benchmarks.drills` has all of them, at length.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("points", "load", "poison", "wiped", "restarted", "commit")
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, dict[str, Any]]:
+    """What each drill saw, by its name."""
+    command = [sys.executable, "-m", "benchmarks.drills", *NAMES, "--short"]
+    ran = subprocess.run(command, cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True, check=False)
+    outcomes = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    assert [outcome["drill"] for outcome in outcomes] == list(NAMES), ran.stderr[-3000:]
+    return {outcome["drill"]: outcome for outcome in outcomes}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_invariant_holds(seen, name):
+    assert seen[name]["broken"] == []
+
+
+def test_a_process_that_is_killed_at_any_point_of_any_stage_costs_one_call_at_most(seen):
+    points = seen["points"]
+    assert points["crashes"] == points["completed"] == 20
+    assert points["extra_calls"] == 10
+
+
+def test_workers_that_are_killed_under_load_lose_nothing(seen):
+    load = seen["load"]
+    assert (load["faults"], load["completed"], load["failed"]) == (5, 120, 0)
+    assert load["extra_calls"] <= load["in_flight_at_faults"]
+
+
+def test_a_post_that_takes_its_workers_down_fails_alone(seen):
+    poison = seen["poison"]
+    assert (poison["completed"], poison["failed"]) == (38, 2)
+    assert poison["attempts"] == {"transcribe": 2, "media": 3}
+
+
+def test_redis_may_be_wiped_in_the_middle(seen):
+    assert seen["wiped"]["completed"] == 80
+    assert min(seen["wiped"]["open_when_wiped"]) > 0
+
+
+def test_postgresql_may_be_restarted_in_the_middle(seen):
+    assert seen["restarted"]["completed"] == 150
+    assert min(seen["restarted"]["open_when_restarted"]) > 0
+
+
+def test_requests_whose_taker_died_before_any_message_was_sent_are_worked_off(seen):
+    assert seen["commit"]["completed"] == 50
