@@ -1,7 +1,6 @@
 """What the workers do for analyses: ids come in, rows say whether there is anything to do."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
@@ -10,8 +9,6 @@ from analysis import engine, pipeline
 from analysis.chat import answering
 from core.queue import count_waiting, enqueue
 
-# A post that was sent for is sent for again after this: the broker may have lost the message.
-REST = timedelta(seconds=10)
 # Where more than this wait in a queue, its workers have enough to do: sent for again and again, a long backlog would
 # fill the broker with copies.
 AT_ONCE = 500
@@ -33,7 +30,9 @@ def sweep() -> None:
     idle = {queue for queue, messages in waiting.items() if messages is not None and messages < AT_ONCE}
     stages = [name for name, stage in pipeline.STAGES.items() if stage.queue in idle]
     alone = [name for name, stage in pipeline.STAGES.items() if stage.queue not in IN_PROCESSES]
-    for post_id, stage in engine.due(stages=stages, most=AT_ONCE, rest=REST, alone=alone):
+    # A post that was sent for is sent for again after this: the broker may have lost the message.
+    rest = engine.lease() / 3
+    for post_id, stage in engine.due(stages=stages, most=AT_ONCE, rest=rest, alone=alone):
         queue = pipeline.STAGES[stage].queue
         if not enqueue(pipeline.TASK, post_id, queue, queue=queue):
             return
