@@ -30,15 +30,15 @@ DROP POLICY IF EXISTS whyral_own ON {requests};
 CREATE POLICY whyral_own ON {requests} FOR SELECT TO authenticated
     USING (user_id = (SELECT whyral.signed_in()));
 
--- Who sees a request sees its posts and its history: the policy above decides in here too. The outer column is named in
--- full, for a request has a `request_id` of its own.
+-- Who sees a request sees its posts and its history: the policy above decides in here too. As an array, so that an index
+-- finds the rows however little a browser asked for.
 DROP POLICY IF EXISTS whyral_own ON {posts};
 CREATE POLICY whyral_own ON {posts} FOR SELECT TO authenticated
-    USING (EXISTS (SELECT FROM {requests} asked WHERE asked.id = {posts}.request_id));
+    USING (request_id = ANY (ARRAY(SELECT id FROM {requests})));
 
 DROP POLICY IF EXISTS whyral_own ON {history};
 CREATE POLICY whyral_own ON {history} FOR SELECT TO authenticated
-    USING (EXISTS (SELECT FROM {requests} asked WHERE asked.id = {history}.request_id));
+    USING (request_id = ANY (ARRAY(SELECT id FROM {requests})));
 
 -- Each row of the history goes out as it is: what /events/ sends too. It is a bell, so the step of the pipeline that wrote
 -- the row neither fails with it nor waits for it longer than a blink.

@@ -136,3 +136,12 @@ def test_the_helper_cannot_be_called_and_is_asked_once_a_query(local):
     asked = "SELECT COALESCE(sum(calls), 0) FROM pg_stat_xact_user_functions WHERE funcname = 'signed_in'"
     assert len(ids_seen(REQUESTS, claims_of(local))) == 5
     assert run(asked) == [(1,)]
+
+
+@pytest.mark.parametrize("watched", [POSTS, HISTORY])
+def test_whoever_asks_for_everything_reads_their_own_rows_only(local, watched):
+    """Not the whole table, row by row, to throw away what is others'."""
+    make_told(local)
+    run("SET LOCAL enable_seqscan = off")
+    plan = look(about("EXPLAIN SELECT id FROM {}", watched), claims_of(local))
+    assert "Index Cond: (request_id = ANY" in str(plan)
