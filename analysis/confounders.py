@@ -6,12 +6,12 @@ Each kind is always answered: it is there, it is ruled out, or what is known can
 import re
 from collections.abc import Iterator, Sequence
 
-from analysis import marks
-from analysis.baseline import count_of
+from analysis.comparing.baseline import count_of
+from analysis.comparing.figures import amount, counted, times
 from analysis.demand import HANDLE, count_tags
 from analysis.dossier import Confounder, Evidence, Known
-from analysis.figures import amount, counted, times
-from analysis.words import any_of, fold
+from analysis.evidence import marks
+from analysis.evidence.words import any_of, fold
 
 MOST_EVIDENCE = 5
 # What the author wrote or said, and what the platform says of the post; never what readers say.

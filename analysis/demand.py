@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from analysis.dossier import Comment, Demand, Evidence
-from analysis.sampling import distinct
-from analysis.words import any_of, fold
+from analysis.evidence.sampling import distinct
+from analysis.evidence.words import any_of, fold
 
 MOST_EXAMPLES = 3
 # Beside the names of friends there are a few words at most: "@ana look at this".

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis import checks
 from analysis.answer import LONGEST_CLAIM, Claim, Explanation, Observation
+from analysis.checking import faults
 from analysis.dossier import Dossier
 from analysis.errors import AnswerInvalid
 from analysis.plain import cut, make_line
@@ -65,7 +65,7 @@ def _verify_claim(claim: Claim, dossier: Dossier) -> dict[str, Any]:
     text = cut(make_line(claim.text), LONGEST_CLAIM)
     ids = {name.strip(" []()").lower() for name in claim.evidence}
     cited = [item for item in dossier.evidence if item.id in ids]
-    supported = bool(text and cited) and checks.find_fault(text, cited, dossier) is None
+    supported = bool(text and cited) and faults.find_fault(text, cited, dossier) is None
     return {"text": text or EMPTY, "evidence": [item.id for item in cited], "supported": supported}
 
 

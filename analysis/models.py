@@ -138,11 +138,8 @@ class PostAnalysis(Row):
             models.Index(
                 "run_after", "lease_until", name="analysis_open", condition=Q(status__in=["PENDING", "PROCESSING"])
             ),
-            # Whom to wake when a post has been collected.
-            models.Index(
-                "platform", "platform_post_id", name="analysis_waiting",
-                condition=Q(status__in=["PENDING", "PROCESSING"]),
-            ),
+            # Whom to wake when a post has been collected, and who asked for an address.
+            models.Index("platform", "platform_post_id", name="analysis_of_address"),
             models.Index("request", "position", name="analysis_of_request"),
             models.Index("created_at", "id", name="analysis_age"),
             models.Index("status", "created_at", "id", name="analysis_of_status"),

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from analysis.baseline import Comparison, Thresholds, compare, count_of, measure
+from analysis.comparing.baseline import Comparison, Thresholds, compare, count_of, measure
+from analysis.comparing.figures import amount, counted, span, times
+from analysis.comparing.maturity import expected_share, hours_old, in_utc
 from analysis.dossier import Baseline, Label, PostFacts, Verdict
-from analysis.figures import amount, counted, span, times
-from analysis.maturity import expected_share, hours_old, in_utc
 
 USUAL = Thresholds()
 # Of what is normally distributed, the median distance from the middle is 1 / 1.4826 of a standard deviation.

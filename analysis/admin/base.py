@@ -8,10 +8,8 @@ from unfold.decorators import display
 
 from analysis.admin import shown
 from analysis.errors import CATEGORIES
-from analysis.models import OPEN
 from core.admin import ReadOnlyAdmin
 from social.errors import AddressInvalid
-from social.models import Post
 from social.platforms import parse_post_url
 
 TONES = {
@@ -35,12 +33,9 @@ class AnalysisAdmin(ReadOnlyAdmin):
 
 
 def analyses_at(term: str) -> Q | None:
-    """Those of a post: by the post that was collected, or, while they are open, by its name. None: no address."""
+    """Those of the post that an address names. None: no address."""
     try:
         post = parse_post_url(term)
     except AddressInvalid:
         return None
-    name = {"platform_post_id": post.post_id}
-    stored = Post.objects.filter(platform=post.platform, **name).values_list("pk", flat=True).first()
-    opened = Q(platform=post.platform, status__in=OPEN, **name)
-    return opened if stored is None else opened | Q(post=stored)
+    return Q(platform=post.platform, platform_post_id=post.post_id)

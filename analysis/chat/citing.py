@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from analysis.checks import CITATION, find_fault
+from analysis.checking.faults import CITATION, find_fault
 from analysis.dossier import Dossier
 
 SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|\[|$)|\n|$)(?:\s*\[[ctkmfp]\d{1,4}\])*")

@@ -345,8 +345,7 @@ class Migration(migrations.Migration):
             index=models.Index(
                 models.F("platform"),
                 models.F("platform_post_id"),
-                condition=models.Q(("status__in", ["PENDING", "PROCESSING"])),
-                name="analysis_waiting",
+                name="analysis_of_address",
             ),
         ),
         migrations.AddIndex(

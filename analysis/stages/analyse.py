@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from analysis import confounders, demand, evidence, known
-from analysis.baseline import Thresholds
+from analysis.comparing.baseline import Thresholds
 from analysis.dossier import Dossier, Known, Verdict
 from analysis.engine import Work
 from analysis.explaining import Explained, explain

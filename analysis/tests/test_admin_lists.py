@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from accounts.models import User
 from analysis.models import PostAnalysis, PostAnalysisRequest
-from social.models import Post
 
 pytestmark = pytest.mark.django_db
 URL = "https://x.com/i/status/11"
@@ -40,8 +39,10 @@ def many(user):
         cursor.execute(MADE_REQUESTS, {"now": timezone.now(), "user": other.pk, "rows": 6_000})
         cursor.execute(MADE_REQUESTS, {"now": timezone.now(), "user": user.pk, "rows": 1})
         cursor.execute(MADE_POSTS)
-    mine = PostAnalysis.objects.filter(request__user=user)
-    mine.update(post=Post.objects.create(platform_id="x", platform_post_id="11", url=URL, seen_at=timezone.now()))
+    # Of all others the name is made up, each its own.
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE analysis_postanalysis SET platform_post_id = left(id::text, 13)")
+    PostAnalysis.objects.filter(request__user=user).update(platform_post_id="11")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE analysis_postanalysisrequest, analysis_postanalysis, accounts_user")
 

@@ -17,10 +17,10 @@ from accounts.models import Plan, User, UserUsage
 from accounts.usage import ensure_live_subscription
 from analysis import services
 from analysis.bodies import request_body
-from analysis.carrying import carried
 from analysis.models import ModelAnswer, PostAnalysis, PostAnalysisRequest, StageRun
-from analysis.report import one_line, report_of
-from analysis.watching import Watch
+from analysis.terminal.carrying import carried
+from analysis.terminal.report import one_line, report_of
+from analysis.terminal.watching import Watch
 from core.wire import JSONRenderer
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)

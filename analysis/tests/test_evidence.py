@@ -11,7 +11,7 @@ from analysis.confounders import look_for
 from analysis.demand import demand_of
 from analysis.dossier import Baseline, Comment, Frame, Known, Spoken, Verdict
 from analysis.evidence import build
-from analysis.sampling import sample
+from analysis.evidence.sampling import sample
 from analysis.verdict import judge
 
 POSTED = datetime(2026, 2, 3, 14, 5, tzinfo=UTC)

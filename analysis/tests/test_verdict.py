@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.baseline import Thresholds, count_of
+from analysis.comparing.baseline import Thresholds, count_of
 from analysis.dossier import PostFacts
 from analysis.verdict import judge
 

@@ -15,11 +15,11 @@ from rich.console import Console
 from accounts.demo import DEMO_EMAIL
 from accounts.models import User, normal_email
 from analysis.bodies import request_body
-from analysis.carrying import carried
 from analysis.models import PostAnalysisRequest
-from analysis.report import one_line, report_of
 from analysis.services import request_analysis
-from analysis.watching import Watch
+from analysis.terminal.carrying import carried
+from analysis.terminal.report import one_line, report_of
+from analysis.terminal.watching import Watch
 from core.errors import Problem
 from core.ids import uuid7
 from core.wire import JSONRenderer

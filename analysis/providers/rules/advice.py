@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from analysis.answer import Claim
+from analysis.comparing.figures import counted
+from analysis.comparing.maturity import in_utc
 from analysis.dossier import Evidence
-from analysis.figures import counted
-from analysis.maturity import in_utc
-from analysis.measured import WEEKDAYS
+from analysis.evidence.measured import WEEKDAYS
 from analysis.providers.rules.lexicon import HOOKS, NOUNS
 from analysis.providers.rules.observing import call_format, describe_length, name_hooks, reach, stand
 from analysis.providers.rules.reading import Reading, listed, quote, quote_words

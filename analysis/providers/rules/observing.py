@@ -4,11 +4,11 @@ import math
 from datetime import datetime
 
 from analysis.answer import Claim, Observation
-from analysis.baseline import count_of
+from analysis.comparing.baseline import count_of
+from analysis.comparing.figures import amount, counted, span, times
+from analysis.comparing.maturity import in_utc
 from analysis.dossier import Baseline, Evidence
-from analysis.figures import amount, counted, span, times
-from analysis.maturity import in_utc
-from analysis.measured import WEEKDAYS
+from analysis.evidence.measured import WEEKDAYS
 from analysis.plain import make_line
 from analysis.providers.rules.lexicon import NOUNS
 from analysis.providers.rules.reading import Reading, listed, quote, quote_words, split

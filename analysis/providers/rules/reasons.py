@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from analysis.answer import Claim
+from analysis.comparing.figures import counted
 from analysis.dossier import Confounder, Demand, Evidence
-from analysis.figures import counted
 from analysis.plain import make_line
 from analysis.providers.rules.observing import (
     call_format,

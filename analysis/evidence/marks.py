@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.baseline import count_of
+from analysis.comparing.baseline import count_of
 from analysis.plain import make_plain
 
 MOST_PEOPLE = 10

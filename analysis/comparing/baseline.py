@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from analysis.comparing.figures import span
+from analysis.comparing.maturity import expected_share, hours_old
 from analysis.dossier import PostFacts
-from analysis.figures import span
-from analysis.maturity import expected_share, hours_old
 from social.engagement import WEIGHTS
 
 # In the order of preference. Views are the nearest to how many were reached. Without them, what people did, weighted as

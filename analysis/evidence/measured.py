@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from analysis import marks
-from analysis.baseline import count_of
+from analysis.comparing.baseline import count_of
+from analysis.comparing.figures import clock, counted, span, times
+from analysis.comparing.maturity import hours_old, in_utc
 from analysis.dossier import Evidence, Known, Verdict
-from analysis.figures import clock, counted, span, times
-from analysis.maturity import hours_old, in_utc
+from analysis.evidence import marks
 
 COUNTS = ("views", "likes", "comments", "shares", "saves")
 INTERACTIONS = COUNTS[1:]

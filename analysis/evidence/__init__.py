@@ -9,13 +9,13 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from analysis import marks
-from analysis.baseline import count_of
+from analysis.comparing.baseline import count_of
+from analysis.comparing.figures import clock, counted
 from analysis.dossier import Evidence, Frame, Known, Spoken, Verdict
-from analysis.figures import clock, counted
-from analysis.measured import facts_of
+from analysis.evidence import marks
+from analysis.evidence.measured import facts_of
+from analysis.evidence.sampling import sample
 from analysis.plain import make_plain
-from analysis.sampling import sample
 
 MOST_LINES, MOST_SEGMENTS, MOST_COMMENTS = 30, 60, 40
 LONGEST_LINE = LONGEST_COMMENT = 500

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
-from analysis import claimed
+from analysis.checking import claimed
 from analysis.dossier import Dossier, Evidence
 from analysis.plain import make_line
 from analysis.prompting import read_orders

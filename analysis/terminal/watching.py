@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Column
 
 from analysis.models import OPEN, AnalysisStatusHistory, PostAnalysis, PostAnalysisRequest
-from analysis.report import one_line
+from analysis.terminal.report import one_line
 
 LOOK_SECONDS = 0.2
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from analysis.dossier import Comment
-from analysis.words import fold
+from analysis.evidence.words import fold
 
 # Beyond this many a comment says no more, it is only longer.
 MOST_NEW_WORDS = 12

@@ -1,0 +1,1 @@
+"""What can be wrong with a claim, told from its words, its numbers and what it cites."""

@@ -1,0 +1,1 @@
+"""An analysis in the terminal: carried by the command itself, watched, and told as a report."""
