@@ -1,0 +1,64 @@
+"""A worker that carries posts through stages which only take time, beside the least that a Celery task can be.
+
+Started by `benchmarks.pipeline`, with the seconds of each stage as JSON in CARRIER.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from analysis import pipeline
+from analysis.engine import Work
+from analysis.stages.contract import Later, Product
+from config.celery import app
+
+NOOP, QUERY = "benchmarks.noop", "benchmarks.query"
+
+
+class Timed:
+    """Everything as the real stage has it, but for what is done."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self.real, self.seconds = pipeline.STAGES[name], seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def run(self, work: Work) -> Product | Later:
+        if self.seconds:
+            time.sleep(self.seconds)
+        return Product(result={"provider": "bench"} if self.real.name == "analyse" else {})
+
+
+def stages() -> dict[str, Any]:
+    return {name: Timed(name, seconds) for name, seconds in json.loads(os.environ["CARRIER"]).items()}
+
+
+def prepare() -> None:
+    app.loader.import_default_modules()
+    app.tasks.unregister(pipeline.TASK)
+    carried = stages()
+
+    @app.task(name=pipeline.TASK)
+    def advance(post_analysis_id: str, queue: str) -> None:
+        pipeline.advance(UUID(post_analysis_id), queue, stages=carried)
+
+    @app.task(name=NOOP)
+    def noop() -> None:
+        """The least there is."""
+
+    @app.task(name=QUERY)
+    def query() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+
+
+def main() -> None:
+    prepare()
+    app.worker_main(sys.argv[1:])
