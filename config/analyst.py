@@ -34,7 +34,7 @@ ANALYSIS_VIDEO_SECONDS = env.int("ANALYSIS_VIDEO_SECONDS", default=180)
 CHAT_PROVIDERS = env.list("CHAT_PROVIDERS", default=["gemini", "openai_compatible", "rules"])
 CHAT_WAIT_SECONDS = env.float("CHAT_WAIT_SECONDS", default=25.0)
 
-# Where the verdict draws its lines; the reasons for these numbers are in analysis/comparing/baseline.py and docs/decisions/0024.
+# Where the verdict draws its lines; why there, is said in analysis/comparing/baseline.py and docs/decisions/0024.
 VERDICT = {
     "over": env.float("VERDICT_OVER", default=2.0),
     "under": env.float("VERDICT_UNDER", default=0.5),
