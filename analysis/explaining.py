@@ -24,6 +24,7 @@ from analysis.seeing import media_for
 from core.errors import NotConfigured, Problem
 
 LONGEST_KEPT = 400_000
+MOST_ASKED = 2
 AGAIN = "\n\nAn earlier answer could not be used: {reason} Answer anew, whole, and exactly in the shape asked for."
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,8 @@ class Explained:
     passed_over: tuple[str, ...]  # analysts of the order who could not
 
 
-def explain(dossier: Dossier, work: Work, *, in_time: bool) -> Explained:
-    """`in_time` says whether whoever asks would come again for an analyst that cannot answer now."""
+def explain(dossier: Dossier, work: Work, *, waits: float) -> Explained:
+    """`waits` says for how many seconds whoever asks would wait for an analyst that cannot answer now."""
     prompt, passed_over = prompt_for(dossier), []
     last: Problem = NotConfigured("No analyst is configured: see ANALYSIS_PROVIDERS.")
     for provider in configured():
@@ -49,7 +50,7 @@ def explain(dossier: Dossier, work: Work, *, in_time: bool) -> Explained:
         try:
             completion, grounded = _answered(provider, prompt, media, work)
         except Problem as problem:
-            if problem.retryable and in_time:
+            if _is_worth_waiting_for(problem, waits):
                 raise
             log.warning("analyst_passed_over", provider=provider.name, code=problem.code)
             passed_over.append(provider.name)
@@ -62,6 +63,11 @@ def explain(dossier: Dossier, work: Work, *, in_time: bool) -> Explained:
     raise last
 
 
+def _is_worth_waiting_for(problem: Problem, waits: float) -> bool:
+    """Not whoever answers in another shape, nor whose quota is used up for the day."""
+    return problem.retryable and not isinstance(problem, AnswerInvalid) and (problem.retry_after or 0.0) < waits
+
+
 def configured() -> list[Provider]:
     return [
         provider
@@ -71,37 +77,42 @@ def configured() -> list[Provider]:
 
 
 def _answered(provider: Provider, prompt: Prompt, media: Sequence[Medium], work: Work) -> tuple[Completion, Grounded]:
-    if kept := _kept(provider, prompt, work):
-        return kept, ground(read(kept.text), prompt.dossier)
-    try:
-        return _ask(provider, prompt, media, work)
-    except AnswerInvalid as problem:
-        again = replace(prompt, orders=prompt.orders + AGAIN.format(reason=problem.message))
-        return _ask(provider, again, media, work)
+    kept = _kept(provider, prompt, work)
+    if kept and not kept[-1].problem:
+        return _completion_of(kept[-1]), ground(read(kept[-1].answer), prompt.dossier)
+    problem = AnswerInvalid(kept[-1].problem) if kept else None
+    for _ in range(len(kept), MOST_ASKED):
+        orders = prompt.orders + (AGAIN.format(reason=problem.message) if problem else "")
+        try:
+            return _ask(provider, replace(prompt, orders=orders), media, work)
+        except AnswerInvalid as invalid:
+            problem = invalid
+    raise problem or AnswerInvalid
 
 
 def _ask(provider: Provider, prompt: Prompt, media: Sequence[Medium], work: Work) -> tuple[Completion, Grounded]:
-    completion = provider.complete(prompt, media, Explanation)
+    try:
+        completion = provider.complete(prompt, media, Explanation)
+    except AnswerInvalid as problem:
+        # Paid for too, and of no use: cut off, or empty.
+        _keep(prompt, Completion(text="", provider=provider.name, model="", cost_micros=None), work, problem)
+        raise
     row = _keep(prompt, completion, work)
     try:
         return completion, ground(read(completion.text), prompt.dossier)
     except AnswerInvalid as problem:
-        ModelAnswer.objects.filter(pk=row.pk).update(problem=problem.message[:200])
+        ModelAnswer.objects.filter(pk=row.pk).update(problem=_of(problem))
         raise
 
 
-def _kept(provider: Provider, prompt: Prompt, work: Work) -> Completion | None:
-    """An answer to these very words that was paid for, by whoever held the post before and came to no end."""
-    rows = ModelAnswer.objects.filter(
-        post_analysis=work.id,
-        provider=provider.name,
-        problem="",
-        prompt=_words(prompt),
-        created_at__gte=work.stage_since,
-    )
-    row = rows.order_by("-id").first()
-    if row is None:
-        return None
+def _kept(provider: Provider, prompt: Prompt, work: Work) -> list[ModelAnswer]:
+    """What was answered to these very words and paid for, by whoever held the post before and came to no end."""
+    rows = ModelAnswer.objects.filter(post_analysis=work.id, provider=provider.name, created_at__gte=work.stage_since)
+    asked = _storable(prompt.data)
+    return [row for row in rows.order_by("id") if row.prompt.endswith(asked)]
+
+
+def _completion_of(row: ModelAnswer) -> Completion:
     return Completion(
         text=row.answer,
         provider=row.provider,
@@ -111,12 +122,17 @@ def _kept(provider: Provider, prompt: Prompt, work: Work) -> Completion | None:
     )
 
 
-def _keep(prompt: Prompt, completion: Completion, work: Work) -> ModelAnswer:
+def _keep(prompt: Prompt, completion: Completion, work: Work, problem: Problem | None = None) -> ModelAnswer:
     return ModelAnswer.objects.create(
         post_analysis_id=work.id, fence=work.fence, provider=completion.provider, model=completion.model,
         prompt_version=prompt.version, prompt=_words(prompt), answer=_storable(completion.text),
-        finish=completion.finish, tokens=asdict(completion.tokens), cost_micros=completion.cost_micros,
+        finish=completion.finish if completion.text else "", problem=_of(problem) if problem else "",
+        tokens=asdict(completion.tokens), cost_micros=completion.cost_micros,
     )  # fmt: skip
+
+
+def _of(problem: Problem) -> str:
+    return problem.message[:200]
 
 
 def _words(prompt: Prompt) -> str:

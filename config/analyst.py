@@ -20,7 +20,7 @@ SELF_HOSTED_LLM_KEY = env.str("SELF_HOSTED_LLM_KEY", default="")
 SELF_HOSTED_LLM_MODEL = env.str("SELF_HOSTED_LLM_MODEL", default="default")
 SELF_HOSTED_LLM_SEES = env.bool("SELF_HOSTED_LLM_SEES", default=False)
 
-# How long a model may take for one answer, uploads and streams included: less than the lease of whoever asks.
+# How long a model may take for one answer, uploads and streams included; the patience of whoever asks follows from it.
 MODEL_SECONDS = env.int("MODEL_SECONDS", default=120)
 
 # How long a post is held without a sign of life of its worker: a third of it passes between two signs.

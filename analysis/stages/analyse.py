@@ -20,7 +20,8 @@ class Analyse:
 
     name: ClassVar[str] = "analyse"
     queue: ClassVar[str] = "io"
-    patience: ClassVar[float] = 400.0
+    # Two analysts who are asked twice each, and our own work: whoever is still spoken for then does hang.
+    patience: ClassVar[float] = 4.0 * settings.MODEL_SECONDS + 60.0
     waits: ClassVar[float] = 900.0
     most_tries: ClassVar[int] = 4
     begins: ClassVar[tuple[str, str]] = ("analysing", "The post is being explained.")
@@ -29,8 +30,8 @@ class Analyse:
 
     def run(self, work: Work) -> Product | Later:
         dossier = dossier_of(known.read(work.known_post))
-        in_time = work.tries < self.most_tries and work.waited.total_seconds() < self.waits / 2
-        explained = explain(dossier, work, in_time=in_time)
+        waits = self.waits / 2 - work.waited.total_seconds() if work.tries < self.most_tries else 0.0
+        explained = explain(dossier, work, waits=waits)
         tokens = explained.completion.tokens
         return Product(
             result=_result(dossier, explained), tokens=tokens.input + tokens.cached + tokens.output + tokens.thinking

@@ -1,0 +1,134 @@
+"""Who explains: the first of the order who can, never paid twice for the same words, and a fallback that shows."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from analysis import pipeline, services
+from analysis.models import ModelAnswer, PostAnalysis
+from sandbox.gemini import GeminiSandbox, quota
+
+pytestmark = pytest.mark.django_db
+ON_X = "https://x.com/i/status/11"
+
+
+@pytest.fixture(autouse=True)
+def _order(settings, tmp_path):
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.ANALYSIS_PROVIDERS = ["gemini", "rules"]
+
+
+@pytest.fixture
+def post(user, gemini):
+    return services.request_analysis(user, [ON_X]).posts.get()
+
+
+class Killed(BaseException):
+    """As kill -9 would: nothing of ours runs afterwards."""
+
+
+def advance(post, *, killed_after=""):
+    def observe(point, work):
+        if (point, work.stage) == ("made", killed_after):
+            raise Killed
+
+    try:
+        pipeline.advance(post.pk, "io", observe=observe)
+    except Killed:
+        PostAnalysis.objects.filter(pk=post.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    post.refresh_from_db()
+    return post
+
+
+def answers_of(post):
+    rows = ModelAnswer.objects.filter(post_analysis=post).order_by("id")
+    return [(row.provider, bool(row.problem)) for row in rows]
+
+
+class Hesitant(GeminiSandbox):
+    """Answers nothing of use at first."""
+
+    broken = 1
+
+    def _text(self, body):
+        self.broken -= 1
+        return "Let me think." if self.broken >= 0 else super()._text(body)
+
+
+@pytest.fixture
+def hesitant(settings, gemini):
+    with Hesitant(keys=gemini.api_keys) as sandbox:
+        for name, value in sandbox.settings().items():
+            setattr(settings, name, value)
+        yield sandbox
+
+
+def test_the_first_of_the_order_explains(post, gemini):
+    advance(post)
+    assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "gemini", [])
+    assert (post.model, post.tokens["thinking"], post.cost_micros > 0) == ("gemini-3.8-flash", 40, True)
+    assert answers_of(post) == [("gemini", False)]
+
+
+def test_an_answer_of_another_shape_is_asked_for_once_more_with_the_reason_and_without_it(post, hesitant):
+    advance(post)
+    assert (post.provider, answers_of(post)) == ("gemini", [("gemini", True), ("gemini", False)])
+    first, second = hesitant.asked
+    assert second["contents"] == first["contents"]
+    assert "An earlier answer could not be used" in second["systemInstruction"]["parts"][0]["text"]
+    assert "Let me think." not in str(second)
+
+
+def test_whoever_answers_in_another_shape_twice_is_passed_over_at_once(post, hesitant):
+    hesitant.broken = 9
+    advance(post)
+    assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "rules", ["gemini"])
+    assert answers_of(post) == [("gemini", True), ("gemini", True), ("rules", False)]
+    assert len(hesitant.asked) == 2
+
+
+@pytest.mark.parametrize(("broken", "asked"), [(0, 1), (1, 2)])
+def test_an_answer_that_was_paid_for_is_used_by_whoever_takes_the_post_over(post, hesitant, broken, asked):
+    hesitant.broken = broken
+    advance(post, killed_after="analyse")
+    assert (post.status, len(hesitant.asked)) == ("PROCESSING", asked)
+    advance(post)
+    assert (post.status, post.provider, len(hesitant.asked)) == ("COMPLETED", "gemini", asked)
+
+
+def test_with_nobody_else_in_the_order_two_broken_answers_are_all_that_is_paid_for(post, hesitant, settings):
+    settings.ANALYSIS_PROVIDERS = ["gemini"]
+    hesitant.broken = 9
+    for _ in range(5):
+        PostAnalysis.objects.filter(pk=post.pk).update(run_after=None)
+        advance(post)
+    assert (post.status, post.error_category, len(hesitant.asked)) == ("FAILED", "invalid_answer", 2)
+
+
+def test_an_answer_that_was_cut_off_is_kept_as_one_that_was_paid_for(post, gemini):
+    gemini.finish = "MAX_TOKENS"
+    advance(post)
+    assert answers_of(post) == [("gemini", True), ("gemini", True), ("rules", False)]
+
+
+def test_who_cannot_answer_now_is_waited_for_and_then_the_next_one_answers(post, gemini):
+    gemini.spent = {key: quota(delay="2s") for key in gemini.api_keys}
+    advance(post)
+    assert (post.status, post.provider) == ("PROCESSING", "")
+    assert post.run_after
+    PostAnalysis.objects.filter(pk=post.pk).update(run_after=None, stage_since=timezone.now() - timedelta(seconds=451))
+    advance(post)
+    assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "rules", ["gemini"])
+
+
+def test_whoever_is_used_up_for_the_day_is_not_waited_for(post, gemini):
+    gemini.spent = {key: quota(quota_id="GenerateRequestsPerDayPerProject") for key in gemini.api_keys}
+    advance(post)
+    assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "rules", ["gemini"])
+
+
+def test_whoever_refuses_to_speak_about_a_post_is_passed_over(post, gemini):
+    gemini.blocks = "PROHIBITED_CONTENT"
+    advance(post)
+    assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "rules", ["gemini"])
