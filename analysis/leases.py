@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import structlog
-from django.db import Error as DatabaseProblem
 from django.db import connection
 
 from analysis import engine
@@ -62,7 +61,7 @@ class Leases:
     def _renew(self, held: dict[UUID, int]) -> None:
         try:
             self._extend(held)
-        except DatabaseProblem as problem:
+        except Exception as problem:  # noqa: BLE001  # whatever it is: without this thread all that is held here is lost
             # The next turn tries again; should that be too late, the fence decides.
             logger.warning("leases_not_renewed", error=type(problem).__name__)
         finally:
