@@ -75,10 +75,18 @@ class SupabaseSandbox(Sandbox):
     def sign(self, asked: Asked, bucket: str, name: str) -> Reply:
         if name not in self.buckets.get(bucket, {}):
             return _missing()
-        seconds = int(asked.json()["expiresIn"])
-        claims = {"url": f"{bucket}/{name}", "iat": int(time.time()), "exp": int(time.time()) + seconds}
+        return Reply(body={"signedURL": _signed(bucket, name, asked)})
+
+    def sign_many(self, asked: Asked, bucket: str) -> Reply:
+        held = self.buckets.get(bucket, {})
+        wrong = "Either the object does not exist or you do not have access to it"
         return Reply(
-            body={"signedURL": f"/object/sign/{bucket}/{name}?token={jwt.encode(claims, SIGNED_WITH, 'HS256')}"}
+            body=[
+                {"path": name, "signedURL": _signed(bucket, name, asked), "error": None}
+                if name in held
+                else {"path": name, "signedURL": None, "error": wrong}
+                for name in asked.json()["paths"]
+            ]
         )
 
     def show(self, asked: Asked, bucket: str, name: str) -> Reply:
@@ -109,6 +117,7 @@ class SupabaseSandbox(Sandbox):
     routes = [
         Route("info", "GET", r"/storage/v1/object/info/([^/]+)/(.+)", info),
         Route("sign", "POST", r"/storage/v1/object/sign/([^/]+)/(.+)", sign),
+        Route("sign_many", "POST", r"/storage/v1/object/sign/([^/]+)", sign_many),
         Route("show", "GET", r"/storage/v1/object/sign/([^/]+)/(.+)", show),
         Route("list", "POST", r"/storage/v1/object/list/([^/]+)", list),
         Route("download", "GET", r"/storage/v1/object/authenticated/([^/]+)/(.+)", download),
@@ -120,6 +129,12 @@ class SupabaseSandbox(Sandbox):
 def _wrong(status: int, error: str, code: str, message: str) -> Reply:
     """Whatever is meant, the status is 400."""
     return Reply(status=400, body={"statusCode": str(status), "error": error, "code": code, "message": message})
+
+
+def _signed(bucket: str, name: str, asked: Asked) -> str:
+    now = int(time.time())
+    claims = {"url": f"{bucket}/{name}", "iat": now, "exp": now + int(asked.json()["expiresIn"])}
+    return f"/object/sign/{bucket}/{name}?token={jwt.encode(claims, SIGNED_WITH, 'HS256')}"
 
 
 def _missing() -> Reply:

@@ -6,15 +6,17 @@ Bytes are kept once, under their hash:
     link(file)  ->  an address that works for a while
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
 
-from core.errors import Unavailable
+from core.errors import Problem, Unavailable
 from social.models import StoredFile
 
 # Without a target, for there are two unique columns: with one, a conflict on the other would be an error, not a row.
@@ -24,6 +26,8 @@ VALUES (%(sha256)s, %(name)s, %(media_type)s, %(size)s, now())
 ON CONFLICT DO NOTHING
 """
 TOUCH = "UPDATE social_storedfile SET touched_at = now() WHERE sha256 = %(sha256)s RETURNING leaving_since"
+
+log = structlog.get_logger(__name__)
 
 
 def keep(path: Path, *, sha256: str, media_type: str, extension: str) -> StoredFile:
@@ -46,6 +50,16 @@ def keep(path: Path, *, sha256: str, media_type: str, extension: str) -> StoredF
 
 def link(file: StoredFile) -> str:
     return default_storage.url(file.name)
+
+
+def links(files: Iterable[StoredFile]) -> dict[str, str]:
+    """By name, in one trip. What is not there has none, and where the storage does not answer nothing has."""
+    names = sorted({file.name for file in files})
+    try:
+        return dict(default_storage.urls(names)) if names else {}  # type: ignore[attr-defined]
+    except Problem as problem:
+        log.warning("media_not_linked", code=problem.code, files=len(names))
+        return {}
 
 
 def _upload(file: StoredFile, path: Path) -> None:

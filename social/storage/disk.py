@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -55,6 +55,9 @@ class DiskStorage(FileSystemStorage):
         expires = int(time.time()) + settings.MEDIA_LINK_SECONDS
         query = urlencode({"expires": expires, "signature": signature(name or "", expires)})
         return f"{settings.PUBLIC_URL}/media/{name}?{query}"
+
+    def urls(self, names: Sequence[str]) -> dict[str, str]:
+        return {name: self.url(name) for name in names}
 
     def names(self) -> Iterator[tuple[str, float]]:
         """All that is there, halves that a crash left too, with the time it was written."""
