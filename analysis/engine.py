@@ -3,7 +3,8 @@
 Nothing here knows what a stage does, and nothing sends a message: what has to follow is answered to the caller.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -20,6 +21,13 @@ from analysis.errors import PostGone
 from analysis.models import PostAnalysis, Status
 from core.statements import ask
 
+# The columns that the last stage fills; what it does not name stays as it is.
+RESULT = (
+    "is_viral", "verdict", "virality_reasoning", "quick_takeaways", "creator_context", "content_observation",
+    "replicable_elements", "viral_formula", "improvements", "suggestions_for_future_posts", "confounders", "demand",
+    "evidence", "grounding", "metadata_used", "provider", "model", "prompt_version", "tokens",
+)  # fmt: skip
+NOTHING: Mapping[str, Any] = {}
 Telling = Sequence[tuple[str, str]]  # words of the status history, and a sentence for each
 
 
@@ -149,11 +157,10 @@ def pause(
 
 def complete(work: Work, used: Used, *, result: dict[str, Any]) -> Moved:
     """The last stage is done: its result, what it used and the request's count, together or not at all."""
+    if unknown := result.keys() - set(RESULT):
+        raise ValueError(f"A result has no {', '.join(sorted(unknown))}.")
     with transaction.atomic():
-        moved = _end(work, used, Wrong(), status=Status.COMPLETED, telling=())
-        if moved.ours:
-            PostAnalysis.objects.filter(pk=work.id).update(**result)
-        return moved
+        return _end(work, used, Wrong(), status=Status.COMPLETED, telling=(), result=result)
 
 
 def fail(work: Work, used: Used, wrong: Wrong) -> Moved:
@@ -165,7 +172,9 @@ def fail(work: Work, used: Used, wrong: Wrong) -> Moved:
         return moved
 
 
-def _end(work: Work, used: Used, wrong: Wrong, *, status: str, telling: Telling) -> Moved:
+def _end(
+    work: Work, used: Used, wrong: Wrong, *, status: str, telling: Telling, result: Mapping[str, Any] = NOTHING
+) -> Moved:
     values = {
         **_held(work),
         **_used(used),
@@ -179,6 +188,7 @@ def _end(work: Work, used: Used, wrong: Wrong, *, status: str, telling: Telling)
         "error_retryable": wrong.retryable,
         "note": wrong.note[:500],
         "points": 100 - work.progress,
+        "result": json.dumps(dict(result)),
     }
     rows = _ask("end", values)
     if not rows:
@@ -233,4 +243,5 @@ def _ask(name: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 @cache
 def _statement(name: str) -> str:
-    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
+    text = (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
+    return text.replace("{result}", ", ".join(RESULT))

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Expression, Field, Model, QuerySet
 from psycopg.adapt import Loader
 from psycopg.pq import Format
@@ -59,17 +59,19 @@ def ask(
     text: str, values: Sequence[Any] | Mapping[str, Any], *, loaders: Sequence[tuple[str, type[Loader]]] = ()
 ) -> list[Row]:
     """Run a prepared statement, of which some answer no rows; whoever listens to Django's queries hears it too."""
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    prepared = PreparedCursor(connection.connection)
+    # Asked for once: each look through Django's `connection` finds the thread's own anew.
+    own = connections[DEFAULT_DB_ALIAS]
+    own.close_if_health_check_failed()
+    own.ensure_connection()
+    prepared = PreparedCursor(own.connection)
     for name, loader in loaders:
         prepared.adapters.register_loader(name, loader)
     # In binary, unless a loader wants the text.
     prepared.format = Format.TEXT if loaders else Format.BINARY
-    wrapped = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    wrapped = own.make_debug_cursor if own.queries_logged else own.make_cursor
     with wrapped(cast(Any, prepared)) as cursor:
         cursor.execute(text, values)
-        return cast(list[Row], cursor.fetchall()) if cursor.description else []
+        return prepared.fetchall() if prepared.pgresult and prepared.pgresult.nfields else []
 
 
 def columns_of(model: type[Model], path: str = "") -> list[str]:

@@ -6,6 +6,7 @@ WITH ended AS (
         error_stage = %(error_stage)s::text, error_category = %(error_category)s::text,
         error_code = %(error_code)s::text, error_message = %(error_message)s::text,
         error_retryable = %(error_retryable)s::bool,
+        ({result}) = (SELECT {result} FROM jsonb_populate_record(post, %(result)s::jsonb)),
         cost_micros = COALESCE(%(cost)s::bigint, 0) + (
             SELECT COALESCE(sum(run.cost_micros), 0) FROM analysis_stagerun run
             WHERE run.post_analysis_id = post.id AND run.outcome <> 'running'

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import UsageEntry, UsageKind, UserUsage
 from accounts.usage import increment_usage
 from analysis import engine, pipeline
-from analysis.engine import unit_of
+from analysis.engine import Used, unit_of
 from analysis.models import AnalysisStatusHistory, PostAnalysis, StageRun, Status
 from analysis.stages.contract import Later, Product
 from analysis.tests.fakes import Fake, make_request, stages_of
@@ -60,6 +60,23 @@ def test_one_task_carries_a_post_through_all_stages_of_its_queue(user):
     assert words_of(request) == ["one_begins", "two_begins", "analysis_complete"]
     runs = StageRun.objects.filter(post_analysis=post).order_by("id").values_list("stage", "outcome", "fence")
     assert list(runs) == [("one", "done", 1), ("two", "done", 1)]
+
+
+def test_a_result_fills_the_columns_it_names_and_no_others(user):
+    _, [post] = make_request(user)
+    PostAnalysis.objects.filter(pk=post.pk).update(demand=[{"kind": "question"}])
+    result = {"is_viral": None, "verdict": {"label": "over", "multiple": 3.5}, "evidence": [{"id": "c1", "text": "ö"}]}
+    pipeline.advance(post.pk, "io", stages=stages_of(Fake("one", lambda work: Product(result=result), progress=100)))
+    post.refresh_from_db()
+    assert (post.is_viral, post.verdict, post.evidence) == (None, result["verdict"], result["evidence"])
+    assert post.demand == [{"kind": "question"}]
+
+
+def test_a_result_that_no_column_could_keep_is_refused(user):
+    _, [post] = make_request(user)
+    work = engine.claim(post.pk, begins={"one": ("one_begins", "one begins.")})
+    with pytest.raises(ValueError, match="nonsense"):
+        engine.complete(work, Used(), result={"nonsense": 1})
 
 
 def test_a_stage_of_another_queue_waits_for_a_message_there(user):
