@@ -114,6 +114,15 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """The post's video as it is kept: its name in the storage, and how long it is."""
+
+    file: str
+    media_type: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What was collected of a post, before anything is concluded from it."""
 
@@ -134,6 +143,7 @@ class Known:
     comments: tuple[Comment, ...] = ()
     comments_total: int | None = None
     frames: tuple[Frame, ...] = ()
+    video: Video | None = None
     history: tuple[PostFacts, ...] = ()  # of the author's other recent posts
 
     @property

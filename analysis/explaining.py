@@ -21,7 +21,7 @@ from analysis.prompting import prompt_for
 from analysis.providers import PROVIDERS
 from analysis.providers.contract import Completion, Medium, Prompt, Provider, Tokens
 from analysis.seeing import media_for
-from core.errors import NotConfigured, Problem
+from core.errors import NotConfigured, Problem, VendorRefused
 
 LONGEST_KEPT = 400_000
 MOST_ASKED = 2
@@ -58,7 +58,8 @@ def explain(dossier: Dossier, work: Work, *, waits: float) -> Explained:
             continue
         return Explained(
             grounded=grounded, completion=completion, prompt_version=prompt.version,
-            looked_at=tuple(medium.evidence_id for medium in media), passed_over=tuple(passed_over),
+            looked_at=tuple(medium.evidence_id for medium in media if medium.evidence_id),
+            passed_over=tuple(passed_over),
         )  # fmt: skip
     raise last
 
@@ -92,7 +93,7 @@ def _answered(provider: Provider, prompt: Prompt, media: Sequence[Medium], work:
 
 def _ask(provider: Provider, prompt: Prompt, media: Sequence[Medium], work: Work) -> tuple[Completion, Grounded]:
     try:
-        completion = provider.complete(prompt, media, Explanation)
+        completion = _complete(provider, prompt, media)
     except AnswerInvalid as problem:
         # Paid for too, and of no use: cut off, or empty.
         _keep(prompt, Completion(text="", provider=provider.name, model="", cost_micros=None), work, problem)
@@ -103,6 +104,17 @@ def _ask(provider: Provider, prompt: Prompt, media: Sequence[Medium], work: Work
     except AnswerInvalid as problem:
         ModelAnswer.objects.filter(pk=row.pk).update(problem=_of(problem))
         raise
+
+
+def _complete(provider: Provider, prompt: Prompt, media: Sequence[Medium]) -> Completion:
+    try:
+        return provider.complete(prompt, media, Explanation)
+    except VendorRefused:
+        pictures = [medium for medium in media if medium.evidence_id]
+        if len(pictures) == len(media):
+            raise
+    # A video that the vendor may not look at, as one for adults only, must not cost the whole explanation.
+    return provider.complete(prompt, pictures, Explanation)
 
 
 def _kept(provider: Provider, prompt: Prompt, work: Work) -> list[ModelAnswer]:

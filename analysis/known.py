@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from analysis.dossier import Comment, Frame, Known, PostFacts, Spoken
+from analysis.dossier import Comment, Frame, Known, PostFacts, Spoken, Video
 from analysis.errors import PostGone
 from social.models import Post, PostComment, PostMedia
 
@@ -37,6 +37,7 @@ def read(post_id: UUID) -> Known:
         comments=tuple(_comment(each) for each in sample.sample) if sample else (),
         comments_total=(sample.total if sample else None) or post.metrics.get("comments"),
         frames=tuple(_frames(post)),
+        video=_video(post),
         history=tuple(_history(post)),
     )
 
@@ -55,9 +56,21 @@ def _comment(row: dict[str, Any]) -> Comment:
     )
 
 
+def _kept(post: Post, *kinds: str) -> list[PostMedia]:
+    kept = PostMedia.objects.filter(post=post, state=PostMedia.State.STORED, kind__in=kinds).select_related("file")
+    return [medium for medium in kept.order_by("kind", "position") if medium.file]
+
+
+def _video(post: Post) -> Video | None:
+    """The first, where a post has several."""
+    for medium in _kept(post, "video"):
+        if file := medium.file:
+            return Video(file=file.name, media_type=file.media_type, seconds=medium.seconds or post.seconds)
+    return None
+
+
 def _frames(post: Post) -> Iterable[Frame]:
-    kept = PostMedia.objects.filter(post=post, state=PostMedia.State.STORED, kind__in=PICTURES).select_related("file")
-    pictures = [medium for medium in kept.order_by("kind", "position") if medium.file]
+    pictures = _kept(post, *PICTURES)
     # A thumbnail says nothing that the picture itself does not.
     has_more = any(medium.kind != "thumbnail" for medium in pictures)
     for medium in pictures:

@@ -27,7 +27,7 @@ MODEL_SECONDS = env.int("MODEL_SECONDS", default=120)
 ANALYSIS_LEASE_SECONDS = env.float("ANALYSIS_LEASE_SECONDS", default=30.0)
 # Who explains, in this order, until one answers; whoever has no key is passed over. The rules always answer.
 ANALYSIS_PROVIDERS = env.list("ANALYSIS_PROVIDERS", default=["gemini", "openai_compatible", "rules"])
-# A public video of YouTube that is no longer than this is shown whole to a model that sees.
+# A video that is no longer than this is shown whole to a model that watches: YouTube's by address, others as kept.
 ANALYSIS_VIDEO_SECONDS = env.int("ANALYSIS_VIDEO_SECONDS", default=180)
 
 # The same for answers in a chat; and how long a request for a whole answer is kept waiting for it.

@@ -93,7 +93,11 @@ class Provider(Protocol):
 
     @property
     def sees(self) -> bool:
-        """Whether it reads pictures and videos."""
+        """Whether it looks at pictures."""
+
+    @property
+    def watches(self) -> bool:
+        """Whether it takes whole videos too."""
 
     def is_configured(self) -> bool:
         """Whether there is a key or an address for it."""

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from analysis import pipeline, services
 from analysis.models import ModelAnswer, PostAnalysis
-from sandbox.gemini import GeminiSandbox, quota
+from sandbox.gemini import GeminiSandbox, problem, quota
 
 pytestmark = pytest.mark.django_db
 ON_X = "https://x.com/i/status/11"
@@ -36,7 +36,7 @@ def advance(post, *, killed_after=""):
     try:
         pipeline.advance(post.pk, "io", observe=observe)
     except Killed:
-        PostAnalysis.objects.filter(pk=post.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        PostAnalysis.objects.filter(pk=post.pk).update(lease_until=None)
     post.refresh_from_db()
     return post
 
@@ -117,7 +117,7 @@ def test_who_cannot_answer_now_is_waited_for_and_then_the_next_one_answers(post,
     advance(post)
     assert (post.status, post.provider) == ("PROCESSING", "")
     assert post.run_after
-    PostAnalysis.objects.filter(pk=post.pk).update(run_after=None, stage_since=timezone.now() - timedelta(seconds=451))
+    PostAnalysis.objects.filter(pk=post.pk).update(run_after=None, stage_since=timezone.now() - timedelta(seconds=600))
     advance(post)
     assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "rules", ["gemini"])
 
@@ -132,3 +132,14 @@ def test_whoever_refuses_to_speak_about_a_post_is_passed_over(post, gemini):
     gemini.blocks = "PROHIBITED_CONTENT"
     advance(post)
     assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "rules", ["gemini"])
+
+
+def test_a_video_that_the_model_may_not_look_at_does_not_cost_the_explanation(user, gemini):
+    post = services.request_analysis(user, ["https://youtu.be/WhyralDmo0I"]).posts.get()
+    gemini.fail("generate", status=403, body=problem(403, "You do not have permission to access the File."))
+    for queue in ("io", "cpu", "io"):
+        pipeline.advance(post.pk, queue)
+    post.refresh_from_db()
+    assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "gemini", [])
+    assert "fileData" not in str(gemini.asked[-1])
+    assert "inlineData" in str(gemini.asked[-1])

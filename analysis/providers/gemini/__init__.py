@@ -31,6 +31,7 @@ class Gemini:
 
     name: ClassVar[str] = "gemini"
     sees: ClassVar[bool] = True
+    watches: ClassVar[bool] = True
 
     def is_configured(self) -> bool:
         return bool(settings.GEMINI_API_KEYS)

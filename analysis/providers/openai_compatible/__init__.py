@@ -41,6 +41,7 @@ class OpenAICompatible:
     """Answers in our shape as far as the server can promise that; sees where it is said to."""
 
     name: ClassVar[str] = "openai_compatible"
+    watches: ClassVar[bool] = False  # the protocol has no word for videos
 
     @property
     def sees(self) -> bool:
@@ -156,7 +157,6 @@ def _text(words: str) -> list[dict[str, Any]]:
 
 
 def _pictures(media: Sequence[Medium]) -> Iterator[dict[str, Any]]:
-    """Pictures only: the protocol has no word for videos."""
     for medium in media:
         if medium.data and medium.media_type.startswith("image/"):
             yield from _text(f"Evidence {medium.evidence_id}:")

@@ -25,6 +25,7 @@ class Rules:
 
     name: ClassVar[str] = "rules"
     sees: ClassVar[bool] = False
+    watches: ClassVar[bool] = False
 
     def is_configured(self) -> bool:
         return True
