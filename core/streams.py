@@ -50,10 +50,9 @@ HEARTBEAT = b": heartbeat\n\n"
 LONGEST = 10_000
 KEEP_SECONDS = 3600
 BATCH = 100
-# How long one blocking read may take: it bounds how late a stream's disappearance is noticed.
-SLICE_SECONDS = 5.0
-# What a healthy Redis may take to answer, or to end a blocking read, before it is held to be away.
-GRACE_SECONDS = 1.0
+# How long one blocking read may take, which bounds how late a stream's disappearance is noticed; and what a healthy
+# Redis may take to answer, or to end a blocking read, before it is held to be away.
+SLICE_SECONDS, GRACE_SECONDS = 5.0, 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 ENTRY_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,10}")
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -111,11 +110,10 @@ def read(stream: str, *, after: str = START) -> list[Event]:
 
 def latest(stream: str) -> str:
     """The entry to tail from so as to get only what is new; where it cannot be known, the start."""
-    try:
-        entries = redis.ask(lambda connection: connection.xrevrange(_key(stream), count=1))
-    except redis.RedisAway:
-        return START
-    return str(entries[0][0]) if entries else START
+    with suppress(redis.RedisAway):
+        entries: Any = redis.ask(lambda connection: connection.xrevrange(_key(stream), count=1))
+        return str(entries[0][0]) if entries else START
+    return START
 
 
 def entry_id(last_event_id: str | None) -> str:
@@ -173,7 +171,8 @@ class _Reader:
         await self.connection.disconnect(nowait=True)
 
     async def _connect(self) -> None:
-        await self.connection.connect()  # type: ignore[no-untyped-call]
+        async with asyncio.timeout(GRACE_SECONDS):
+            await self.connection.connect()  # type: ignore[no-untyped-call]
         if self.position != START:
             entries = await self._ask("XRANGE", self.key, self.position, self.position)
             if not entries:
@@ -181,8 +180,7 @@ class _Reader:
             self.ended = _event(*entries[0]).last
 
     async def _next(self, seconds: float) -> list[Event]:
-        block = max(1, int(seconds * 1000))
-        words = ("XREAD", "COUNT", BATCH, "BLOCK", block, "STREAMS", self.key, self.position)
+        words = ("XREAD", "COUNT", BATCH, "BLOCK", max(1, int(seconds * 1000)), "STREAMS", self.key, self.position)
         answer = await self._ask(*words, seconds=seconds)
         self.pause = FIRST_PAUSE
         if not answer:
@@ -221,9 +219,10 @@ class _Reader:
 
 
 def _connection() -> AbstractConnection:
-    # Made by a pool only because that reads the address: a pool that lent it would keep every connection of a busy
-    # hour, and one with a limit would let readers that block lock out all others.
-    limits = {"socket_timeout": GRACE_SECONDS, "socket_connect_timeout": GRACE_SECONDS, "retry": Retry(NoBackoff(), 0)}
+    # Made by a pool only because that reads the address: one that lent it would keep every connection of a busy hour,
+    # or let readers that block lock out all others. The client's own timeout makes a task of each command, and before
+    # Python 3.12 swallows that the reader has left; who it is it would look up in its package's files every time.
+    limits = {"socket_timeout": None, "retry": Retry(NoBackoff(), 0), "driver_info": None}
     pool = ConnectionPool.from_url(settings.REDIS_URL, protocol=2, decode_responses=True, **limits)
     return cast(AbstractConnection, pool.make_connection())  # type: ignore[no-untyped-call]
 

@@ -193,3 +193,22 @@ def test_it_says_so_when_it_cannot_go_on_without_a_gap(name: str, lost: str) -> 
 )  # fmt: skip
 def test_it_reads_only_its_own_ids_from_a_header(header: str | None, place: str) -> None:
     assert entry_id(header) == place
+
+
+def test_whoever_leaves_at_whatever_moment_is_gone_at_once(name: str) -> None:
+    append(name, "status", 1)
+
+    async def leave_after(turns: int) -> None:
+        reading = asyncio.ensure_future(collect(tail(name)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        _, still_there = await asyncio.wait([reading], timeout=1)
+        assert not still_there, f"left after {turns} turns"
+        assert reading.cancelled()
+
+    async def scenario() -> None:
+        for turns in range(1, 40):
+            await leave_after(turns)
+
+    asyncio.run(scenario())
