@@ -28,6 +28,7 @@ RESULT = (
     "evidence", "grounding", "metadata_used", "provider", "model", "prompt_version", "tokens",
 )  # fmt: skip
 NOTHING: Mapping[str, Any] = {}
+LONGEST_SENTENCE = 300
 Telling = Sequence[tuple[str, str]]  # words of the status history, and a sentence for each
 
 
@@ -166,7 +167,7 @@ def complete(work: Work, used: Used, *, result: dict[str, Any]) -> Moved:
 def fail(work: Work, used: Used, wrong: Wrong) -> Moved:
     """The post cannot be explained: its unit goes back, its siblings go on."""
     with transaction.atomic():
-        moved = _end(work, used, wrong, status=Status.FAILED, telling=[("error", wrong.message[:300])])
+        moved = _end(work, used, wrong, status=Status.FAILED, telling=[("error", wrong.message)])
         if moved.ours:
             give_back(source=unit_of(work.id), kind=UsageKind.URL_LOOKUPS)
         return moved
@@ -234,7 +235,7 @@ def _used(used: Used) -> dict[str, Any]:
 
 
 def _told(telling: Telling) -> dict[str, Any]:
-    return {"told": [word for word, _ in telling], "messages": [sentence for _, sentence in telling]}
+    return {"told": [word for word, _ in telling], "messages": [sentence[:LONGEST_SENTENCE] for _, sentence in telling]}
 
 
 def _ask(name: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:

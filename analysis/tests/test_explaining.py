@@ -1,5 +1,6 @@
 """Who explains: the first of the order who can, never paid twice for the same words, and a fallback that shows."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from analysis import pipeline, services
 from analysis.models import ModelAnswer, PostAnalysis
+from analysis.tests.claiming import answer
 from sandbox.gemini import GeminiSandbox, problem, quota
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +106,17 @@ def test_with_nobody_else_in_the_order_two_broken_answers_are_all_that_is_paid_f
         PostAnalysis.objects.filter(pk=post.pk).update(run_after=None)
         advance(post)
     assert (post.status, post.error_category, len(hesitant.asked)) == ("FAILED", "invalid_answer", 2)
+
+
+def test_a_long_reason_is_told_as_far_as_there_is_room(post, gemini, settings):
+    settings.ANALYSIS_PROVIDERS = ["gemini"]
+    wrong = [{"text": "It says so.", "evidence": [1]} for _ in range(4)]
+    gemini.says = json.dumps(answer(suggestions_for_future_posts=wrong))
+    advance(post)
+    assert post.run_after
+    told = post.request.history.filter(stage="retrying").get().message
+    assert len(told) == 300
+    assert told.startswith("suggestions_for_future_posts.0.evidence.0: ")
 
 
 def test_an_answer_that_was_cut_off_is_kept_as_one_that_was_paid_for(post, gemini):
