@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -33,7 +33,8 @@ def quote(user: User, urls: Sequence[str]) -> dict[str, Any]:
         for address in addresses
     ]
     units = [_units(user, platform, count) for platform, count in sorted(_count(posts).items())]
-    expected = [_expected(address.platform, stored=address in stored) for address in addresses]
+    latest = {platform: _latest(platform) for platform in _count(posts)}
+    expected = [_expected(latest[address.platform], stored=address in stored) for address in addresses]
     costs = [cost for _, cost in expected]
     return {
         "posts": posts,
@@ -57,10 +58,15 @@ def _units(user: User, platform: str, count: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _expected(platform: str, *, stored: bool) -> tuple[float, float | None]:
-    """Seconds, and micro-dollars where any of the latest had a price."""
+def _latest(platform: str) -> list[tuple[datetime, datetime | None, int | None]]:
     ended = PostAnalysis.objects.filter(status=Status.COMPLETED, platform=platform).order_by("-created_at", "-id")
-    latest = list(ended.values_list("created_at", "finished_at", "cost_micros")[:LATEST])
+    return list(ended.values_list("created_at", "finished_at", "cost_micros")[:LATEST])
+
+
+def _expected(
+    latest: Sequence[tuple[datetime, datetime | None, int | None]], *, stored: bool
+) -> tuple[float, float | None]:
+    """Seconds, and micro-dollars where any of the latest had a price."""
     # Two clocks may be a little apart.
     took = [max(0.0, (finished - created).total_seconds()) for created, finished, _ in latest if finished]
     costs = [cost for _, _, cost in latest if cost is not None]

@@ -1,4 +1,4 @@
-"""The stored posts of a request: how much is asked for to show them, and what is shown where the storage is away."""
+"""Many posts at once: how much is asked for to show or to quote them, and what is shown where the storage is away."""
 
 import hashlib
 
@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from analysis.models import PostAnalysis
 from analysis.posts import posts_of
-from analysis.tests.fakes import make_request
+from analysis.quoting import quote
+from analysis.tests.fakes import make_request, put_on_plan
 from sandbox.supabase import SupabaseSandbox
 from social.models import Post, PostComment, PostMedia, StoredFile
 
@@ -68,6 +69,16 @@ def test_many_posts_are_shown_with_as_many_queries_and_calls_as_one(user, bucket
         used.append((len(queries), sum(call.operation.startswith("sign") for call in bucket.calls[before:])))
     assert used[0] == used[1]
     assert used[0][1] == 1
+
+
+def test_many_posts_are_quoted_with_as_many_queries_as_one(user):
+    put_on_plan(user, posts=10, a_day=100)
+    used = []
+    for ids in ((1,), range(10, 18)):
+        with CaptureQueriesContext(connection) as queries:
+            quote(user, [f"https://x.com/i/status/{each}" for each in ids])
+        used.append(len(queries))
+    assert used[0] == used[1]
 
 
 def test_what_is_gone_from_the_storage_has_no_link_and_harms_nothing_else(user, bucket):

@@ -6,6 +6,7 @@ import pytest
 
 from analysis import pipeline, services
 from analysis.models import ModelAnswer, PostAnalysis, PostAnalysisRequest, StageRun
+from analysis.tests.fakes import used
 from sandbox.control import Reply, Route, Sandbox
 from social.models import Errand, Post, PostMedia
 from social.platforms import redirects
@@ -96,6 +97,7 @@ def test_a_post_that_does_not_exist_fails_alone_and_its_unit_goes_back(user, db,
     assert (request.status, request.partial_success) == ("COMPLETED", True)
     failed = request.posts.get(position=1)
     assert (failed.status, failed.error_stage, failed.error_category) == ("FAILED", "collect", "unsupported")
+    assert used(user) == {"x": 1}
 
 
 class Leading(Sandbox):
