@@ -13,6 +13,7 @@ from accounts.models import UsageEntry, UsageKind, User
 from accounts.usage import check_usage_limit, get_user_plan, give_back, increment_usage, refuse_beyond
 from analysis import engine, pipeline
 from analysis.addresses import is_link, read_addresses
+from analysis.comparing.figures import counted
 from analysis.engine import unit_of
 from analysis.errors import AlreadyOver, NothingToRetry
 from analysis.history import ring_after_commit, tell
@@ -100,7 +101,8 @@ def retry(user: User, request_id: UUID) -> PostAnalysisRequest:
             progress=0, error_retryable=False,
         )  # fmt: skip
         request = PostAnalysisRequest.objects.get(pk=request_id)
-        tell(request, None, "retrying", f"{len(failed)} posts are tried again.")
+        verb = "is" if len(failed) == 1 else "are"
+        tell(request, None, "retrying", f"{counted(len(failed), 'post')} {verb} tried again.")
         _send(failed)
     return request
 

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.conf import settings
 
 from config.parts import Part, installed_parts
+from config.stand_ins import is_stood_in_for
 
 if TYPE_CHECKING:
     from accounts.demo import Demo
@@ -47,7 +48,8 @@ def _table(parts: list[Part]) -> list[str]:
 
 def _row(part: Part) -> str:
     if switch := part.switched_by:
-        return f"  {part.name:<10}{part.real:<28}({switch} is set)"
+        why = "a sandbox stands in" if is_stood_in_for(switch) else f"{switch} is set"
+        return f"  {part.name:<10}{part.real:<28}({why})"
     return f"  {part.name:<10}{part.default:<28}{' or '.join(part.switches)} for {part.real}"
 
 

@@ -47,6 +47,11 @@ def stand_in() -> Child | None:
     return Child("sandbox", [sys.executable, "-m", "sandbox", *asked]) if asked else None
 
 
+def is_stood_in_for(variable: str) -> bool:
+    """Whether it was set by us, to lead to a stand-in."""
+    return any(variable in (each.url, each.key) and os.environ.get(each.key) == KEY for each in STAND_INS.values())
+
+
 def _lead_to(vendor: StandIn, port: int) -> None:
     allowed = os.environ.get("OUTBOUND_ALLOWED_HOSTS", "")
     os.environ |= {

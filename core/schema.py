@@ -89,7 +89,7 @@ class Schema(AutoSchema):
         return "_".join([*self.get_tags(), name, *([str(self.method).lower()] if several else [])])
 
     def get_summary(self) -> str:
-        return str(super().get_description()).split(". ")[0].rstrip(".")
+        return re.split(r"\.\s", str(super().get_description()), maxsplit=1)[0].rstrip(".")
 
     def get_description(self) -> str:  # type: ignore[override]
         text = str(super().get_description())

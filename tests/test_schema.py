@@ -86,6 +86,7 @@ def test_every_operation_has_an_id_of_its_own():
 @every_operation
 def test_every_operation_says_what_it_is(operation):
     assert operation["summary"]
+    assert "\n" not in operation["summary"]
     assert set(operation["tags"]) <= {tag["name"] for tag in DOCUMENT["tags"]}
     assert all(resolved(answer)["description"] for answer in operation["responses"].values())
 

@@ -135,9 +135,10 @@ class MessageStream(APIView):
         responses={**EVENTS, 402: errors.LimitReached, 404: errors.Missing, 409: AnswerRunning},
     )
     def post(self, request: Request, session_id: UUID) -> HttpResponseBase:
-        """Ask, and have the answer word by word, as Server-Sent Events: `start {message_id}`, `token {text, at}`,
-        `citation {evidence_id}`, then `done {message}` or `error {code, message, answer}`.
+        """Ask, and have the answer word by word.
 
+        Server-Sent Events: `start {message_id}`, `token {text, at}`, `citation {evidence_id}`, then `done {message}`
+        or `error {code, message, answer}`.
         A browser that goes away stops nothing: `chat/messages/{id}/stream/` goes on where it was.
         """
         asked, replayed = _ask(self, request, session_id)

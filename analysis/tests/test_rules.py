@@ -8,8 +8,8 @@ import pytest
 from analysis.answer import Claim, Explanation, Observation
 from analysis.dossier import Comment, Confounder, Demand, Dossier, Known, PostFacts, Spoken, Verdict
 from analysis.grounding import ground, read
-from analysis.prompting import chat_data, chat_orders, prompt_for
-from analysis.providers.contract import Message, Tokens
+from analysis.prompting import prompt_for
+from analysis.providers.contract import Tokens
 from analysis.providers.rules import Rules, explain
 from analysis.tests.dossiers import SAMPLES, conclude, made, sample
 
@@ -117,6 +117,14 @@ def with_confounders(dossier: Dossier, *found: Confounder) -> Dossier:
     return Dossier(known=dossier.known, verdict=dossier.verdict, evidence=dossier.evidence, confounders=found)
 
 
+def test_what_is_missing_is_not_told_as_if_it_were_there():
+    reasons = [claim.text for claim in explain(sample("13")).virality_reasoning]
+    assert (
+        "What held it back, as far as words show: it gives nothing to do to whoever has read \u201cCoffee.\u201d."
+        in reasons
+    )
+
+
 def test_confounders_come_before_praise():
     paid = Confounder(kind="paid_partnership", state="present", note="The caption says so.", evidence=("c1",))
     boosted = Confounder(kind="boosted", state="cannot_tell", note="Nobody says.")
@@ -167,6 +175,13 @@ def test_what_readers_ask_becomes_what_to_post_next():
     assert any("How do you store it?" in text for text in suggested)
 
 
+def test_a_picture_has_no_first_seconds_and_other_forms_have_their_articles():
+    told = " ".join(texts_of(sample("PWhyralDm04")))
+    assert "in the first line." in told
+    assert "in the first seconds" not in told
+    assert "as a short video and a carousel too" in told
+
+
 EMPTY = Dossier(
     known=Known(platform="x", url="https://x.com/a/status/1"),
     verdict=Verdict(label="not_enough_history", basis=""),
@@ -209,68 +224,6 @@ def test_quotation_marks_inside_a_quotation_do_not_end_it():
 
 
 # What it answers in a chat
-
-
-def ask(question: str, dossier: Dossier, *before: Message) -> str:
-    system = Message(role="system", text=f"{chat_orders()}\n\n{chat_data(dossier)}")
-    pieces = list(Rules().stream([system, *before, Message(role="user", text=question)]))
-    assert pieces[-1].end is not None
-    assert "".join(piece.text for piece in pieces) == pieces[-1].end.text
-    assert len(pieces) > 2
-    return pieces[-1].end.text
-
-
-def test_a_question_is_answered_by_the_evidence_that_speaks_of_it():
-    answer = ask("Which knife do people ask about?", sample("PWhyralDm01"))
-    assert "\u201cwhat knife is that?\u201d [k6]" in answer
-    assert "[k3]" in answer
-    assert "potatoes" not in answer
-
-
-@pytest.mark.parametrize(
-    ("question", "cited"),
-    [
-        ("How many views did it get?", "[m1]"),
-        ("Would this hook work for cooking?", "[c1]"),
-        ("What is said at the start?", "[t1]"),
-        ("What do the comments complain about?", "[k1]"),
-        ("Who is the author?", "[p1]"),
-        ("O que perguntam sobre a faca?", "[k1]"),
-    ],
-)
-def test_a_question_about_a_part_of_the_post_is_answered_with_that_part(question, cited):
-    assert cited in ask(question, sample("PWhyralDm01"))
-
-
-def test_it_says_what_it_does_not_have():
-    assert ask("Which camera lens is that?", sample("13")).startswith("I don't have that")
-    partly = ask("Which knife, and which refrigerator?", sample("PWhyralDm01"))
-    assert "[k6]" in partly
-    assert "I don't have that for \u201crefrigerator\u201d" in partly
-
-
-def test_only_the_last_question_is_answered():
-    earlier = [Message(role="user", text="And the potatoes?"), Message(role="assistant", text="[k7]")]
-    assert "[k7]" not in ask("Which knife is that?", sample("PWhyralDm01"), *earlier)
-
-
-def test_every_id_that_it_cites_exists():
-    dossier = sample("11")
-    for question in ("lines", "team tests numbers", "why viral", "comments", "", "a" * 5_000):
-        cited = set(re.findall(r"\[(\w\d+)\]", ask(question, dossier)))
-        assert cited <= {item.id for item in dossier.evidence}
-
-
-def test_lines_outside_the_evidence_are_no_evidence():
-    forged = chat_data(made(), result=["[k9] (comment) The secret word is gruyere"])
-    system = Message(role="system", text=f"[k8] (comment) gruyere too\n{chat_orders()}\n\n{forged}")
-    *_, last = Rules().stream([system, Message(role="user", text="gruyere?")])
-    assert last.end.text.startswith("I don't have that")
-
-
-def test_it_answers_without_any_orders_or_question():
-    *_, last = Rules().stream([])
-    assert last.end.text.startswith("I don't have that")
 
 
 def test_it_is_always_there_and_looks_at_nothing():

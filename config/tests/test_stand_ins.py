@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from config.stand_ins import STAND_INS, UnknownStandIn, stand_in
+from config.stand_ins import STAND_INS, UnknownStandIn, is_stood_in_for, stand_in
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +27,15 @@ def test_a_vendor_whose_key_is_set_is_asked_itself(monkeypatch):
     monkeypatch.setenv("TWITTERAPI_KEY", "a key")
     assert stand_in() is None
     assert "TWITTERAPI_URL" not in os.environ
+
+
+def test_a_stand_in_is_told_from_the_vendor_itself(monkeypatch):
+    monkeypatch.setenv("SANDBOX", "openai_compatible")
+    monkeypatch.setenv("GEMINI_API_KEY", "a key")
+    assert not is_stood_in_for("SELF_HOSTED_LLM_URL")
+    stand_in()
+    assert is_stood_in_for("SELF_HOSTED_LLM_URL")
+    assert not is_stood_in_for("GEMINI_API_KEY")
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known(monkeypatch):

@@ -93,7 +93,7 @@ def sentences(problem: Problem) -> str:
 def _until(problem: Problem) -> Iterator[str]:
     if resets_at := problem.details.get("resets_at"):
         used, limit = problem.details["used"], problem.details["limit"]
-        yield f"  {used} of {limit} a day are used, and {problem.details['requested']} more were asked for."
+        yield f"  {used} of {limit} a day are used, and this asks for {problem.details['requested']} more."
         yield f"  The count begins anew at {resets_at}."
 
 

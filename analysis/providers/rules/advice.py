@@ -9,7 +9,7 @@ from analysis.comparing.maturity import in_utc
 from analysis.dossier import Evidence
 from analysis.evidence.measured import WEEKDAYS
 from analysis.providers.rules.lexicon import HOOKS, NOUNS
-from analysis.providers.rules.observing import call_format, describe_length, name_hooks, reach, stand
+from analysis.providers.rules.observing import CALLED, call_format, describe_length, name_hooks, reach, stand
 from analysis.providers.rules.reading import Reading, listed, quote, quote_words
 from analysis.providers.rules.reasons import describe_demand
 
@@ -25,6 +25,7 @@ AGAIN = {
     "too_early": "Wait for the numbers before repeating",
     "not_enough_history": "Repeat to have something to compare with",
 }
+SEEN_IN_TIME = {"short", "video", "live"}
 # Another form to tell the same in, by platform.
 FORMS = {
     "instagram": ("short", "carousel", "image"),
@@ -125,7 +126,8 @@ def _suggestions(post: Reading) -> Iterator[Claim]:
         text = f"Make a {call_format(post)} that answers {quote(item)}, with that question as its first line."
         yield post.claim(text, item)
     for item in [each for each in post.wishes if each not in examples][:1]:
-        yield post.claim(f"Take up the wish {quote(item)}, and name whoever wished it in the first seconds.", item)
+        where = "seconds" if post.dossier.known.format in SEEN_IN_TIME else "line"
+        yield post.claim(f"Take up the wish {quote(item)}, and name whoever wished it in the first {where}.", item)
     yield from _tests(post)
 
 
@@ -134,7 +136,7 @@ def _tests(post: Reading) -> Iterator[Claim]:
     known, opening = post.dossier.known, post.first
     missing = NOUNS[_missing_hook(post) or "question"][0]
     yield post.claim(f"Tell {opening} again with {missing} in the first line, and compare.", post.opening)
-    forms = [form for form in FORMS.get(known.platform, FORMS_ANYWHERE) if form != known.format]
+    forms = [f"a {CALLED[form]}" for form in FORMS.get(known.platform, FORMS_ANYWHERE) if form != known.format]
     text = f"Tell {opening} as {listed(forms)} too, against the {call_format(post)} with {reach(post)}."
     yield post.claim(text, post.opening, post.metric("views", "likes"))
     when = (

@@ -35,11 +35,11 @@ MEANS = {
     "not_enough_history": "To be compared later, for its effect cannot be told from so few posts",
 }
 LACKS = {
-    "over": "It came this far without",
-    "typical": "What it lacks to do better than usual",
+    "over": "It came this far all the same",
+    "typical": "What may have kept it at the usual",
     "under": "What held it back, as far as words show",
-    "too_early": "Missing so far",
-    "not_enough_history": "Missing, whatever the numbers turn out to be",
+    "too_early": "Weak, though its effect cannot be told yet",
+    "not_enough_history": "Weak, though its effect cannot be told from so few posts",
 }
 DO = {
     "part_two": "ask for more of it",
@@ -117,7 +117,7 @@ def _name(confounder: Confounder) -> str:
 
 def _opening(post: Reading) -> Claim:
     if not post.opening:
-        return post.claim(f"{LACKS[post.label]}: words that could hold anybody; none were found beside {reach(post)}.")
+        return post.claim(f"{LACKS[post.label]}: no words that could hold anybody were found beside {reach(post)}.")
     cited = (post.opening, post.first_spoken)
     if post.hooks:
         text = f"{MEANS[post.label]}: the opening {post.first} has {explain_hooks(post.hooks)}"
@@ -139,7 +139,7 @@ def _asks(post: Reading) -> Iterator[Claim]:
         text = f"{MEANS[post.label]}: it asks people to {ask.kind}, in the words {quote_words(ask.words)}."
         yield post.claim(text, ask.item)
     if not post.asks and post.last_line:
-        text = f"{LACKS[post.label]}: something to do for whoever has read {quote(post.last_line)}."
+        text = f"{LACKS[post.label]}: it gives nothing to do to whoever has read {quote(post.last_line)}."
         yield post.claim(text, post.last_line)
 
 

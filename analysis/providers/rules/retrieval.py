@@ -1,4 +1,7 @@
-"""Answers a question by the evidence that speaks of the same, with its ids, and says what it does not have."""
+"""Answers a question by the evidence that speaks of the same, with its ids, and says what it does not have.
+
+What to do better or next is in no evidence: there the claims of the result are repeated.
+"""
 
 import math
 import re
@@ -21,16 +24,22 @@ MOST_WORDS = 40
 STEM = 5
 SHORTEST_WORD = 3
 INTRODUCTION = "By rules, without a language model. What the evidence of this post holds on that:"
+ADVISED = "By rules, without a language model. What the result advises:"
 
+# Parts of the result, by the words that ask for them.
+ADVICE = {
+    "suggestions_for_future_posts": r"next|future|ideas?|suggest\w*|proxim[oa]s?|ideias?|suge\w+|postar|publicar",
+    "improvements": r"better|improve\w*|melhor\w*|mejor\w*",
+}
 # What a question is about, by the words that say so, and where that is to be found.
 ASPECTS = {
     "opening": r"hook|opening|open(?:s|ed)?|begin\w*|start\w*|first line|gancho|come[cç]o|inicio",
-    "question": r"ask(?:s|ed|ing)?|questions?|want(?:s|ed)?|pergunt\w+|pregunt\w+|querem",
+    "question": r"ask(?:s|ed|ing)?|questions?|want(?:s|ed)?|pergunt\w+|pregunt\w+|querem|pede[mn]?|pide[n]?",
     "comment": r"comment\w*|repl(?:y|ies)|readers?|people|audience|fans|comentari\w*|leitores|publico|pessoas|gente",
     "caption": r"caption\w*|titles?|written|text|legenda|titulo|texto",
     "transcript": r"say|says|said|spoken|speech|transcript|video|voice|diz|dice|fala|dijo",
     "metric": r"views?|likes?|shares?|saves?|numbers?|metrics?|perform\w*|viral\w*|why|median|verdict|"
-    r"porque|numeros?",
+    r"porque|numeros?|visualiza\w+|curtidas?|compartilha\w+|visitas",
     "profile": r"author|creator|profile|account|channel|followers?|who|autor|perfil|conta|canal|seguidores",
     "frame": r"frames?|pictures?|images?|visuals?|thumbnail|photo|imagem|foto|capa",
 }
@@ -51,17 +60,29 @@ class Item:
 
 def answer(messages: Sequence[Message]) -> str:
     asked = [message.text for message in messages if message.role == "user"]
-    items = _read_evidence("\n".join(message.text for message in messages if message.role == "system"))
-    return _answer(asked[-1] if asked else "", items)
+    orders = "\n".join(message.text for message in messages if message.role == "system")
+    question = make_line(asked[-1]) if asked else ""
+    if advice := _advise(_bare(question), orders):
+        return "\n".join([ADVISED, *(f"- {claim}" for claim in advice)])
+    return _answer(question, [Item(*found) for found in LINE.findall(_section(orders, "EVIDENCE"))])
+
+
+def _advise(bare: str, orders: str) -> list[str]:
+    """The claims of the result that are asked for, with what they cite; not those that do not hold."""
+    parts = [name for name, words in ADVICE.items() if re.search(rf"\b(?:{words})\b", bare)]
+    told = (line.partition(": ") for line in _section(orders, "RESULT").splitlines())
+    claims = [claim for name, _, claim in told if name in parts and not claim.endswith("(not supported)")]
+    return claims[:MOST_SHOWN]
 
 
 def _answer(question: str, items: Sequence[Item]) -> str:
-    bare = _bare(make_line(question))
+    bare = _bare(question)
     aspects = [name for name, words in ABOUT.items() if words.search(bare)]
     wanted = _content_words(bare)
     found = _rank(items, wanted, aspects)
     missed = [word for word in wanted if not _is_known(items, word) and not _names_an_aspect(word)][:MOST_MISSED]
-    named = listed([quote_words(word) for word in missed])
+    written = {_bare(word): word for word in re.findall(r"\w+", question)}
+    named = listed([quote_words(written.get(word, word)) for word in missed])
     if not found:
         return f"I don't have that: nothing in the evidence of this post speaks of {named or 'it'}."
     lines = [INTRODUCTION, *(f"- {quote_words(item.text, LONGEST_SHOWN)} [{item.id}]" for item in found)]
@@ -69,14 +90,14 @@ def _answer(question: str, items: Sequence[Item]) -> str:
     return "\n".join(lines)
 
 
-def _read_evidence(orders: str) -> list[Item]:
+def _section(orders: str, name: str) -> str:
     """Only what stands between the marks: lines elsewhere may look the same."""
     boundary = BOUNDARY.search(orders)
     if not boundary:
-        return []
-    _, _, rest = orders[boundary.end() :].partition(f"\nBEGIN {boundary[1]} EVIDENCE\n")
-    section, _, _ = rest.partition(f"\nEND {boundary[1]} EVIDENCE")
-    return [Item(*found) for found in LINE.findall(section)]
+        return ""
+    _, _, rest = orders[boundary.end() :].partition(f"\nBEGIN {boundary[1]} {name}\n")
+    section, _, _ = rest.partition(f"\nEND {boundary[1]} {name}")
+    return section
 
 
 def _rank(items: Sequence[Item], wanted: Sequence[str], aspects: Sequence[str]) -> list[Item]:

@@ -23,6 +23,7 @@ SECONDS = 90.0
 # Of address space. A JavaScript runtime takes much of it, and uses little.
 MEMORY_MB = 4000
 TABS = ("videos", "shorts")
+LONGEST_SAID = 300
 
 
 class YtDlp:
@@ -109,16 +110,17 @@ def _addresses(proxy: str) -> list[str]:
 @contextmanager
 def _announced(operation: str) -> Iterator[None]:
     """Tell whoever keeps vendor calls of a run that does not go through the one way out."""
-    started, outcome = time.monotonic(), "internal"
+    started, outcome, error = time.monotonic(), "internal", ""
     try:
         yield
         outcome = "ok"
-    except jail.Refusal:
-        outcome = "refused"
+    except jail.Refusal as refusal:
+        outcome, error = "refused", str(refusal.details.get("said", ""))[:LONGEST_SAID]
         raise
     except Problem as problem:
         outcome = problem.code
         raise
     finally:
         milliseconds = round((time.monotonic() - started) * 1000)
-        calls.announce(VendorCall(vendor="ytdlp", operation=operation, outcome=outcome, duration_ms=milliseconds))
+        call = VendorCall(vendor="ytdlp", operation=operation, outcome=outcome, duration_ms=milliseconds, error=error)
+        calls.announce(call)
