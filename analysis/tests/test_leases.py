@@ -1,6 +1,7 @@
 """The thread that says for all of a process that it still holds what it holds."""
 
 import threading
+from uuid import UUID
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_it_goes_on_whatever_goes_wrong_at_one_turn():
 
 
 def test_whoever_takes_longer_than_it_may_is_not_spoken_for_any_more():
-    turns = []
+    turns: list[dict[UUID, int]] = []
     with Leases(renew=turns.append, seconds=lambda: 0.06).kept(uuid7(), 1, patience=0):
         threading.Event().wait(0.3)
     assert turns == []
