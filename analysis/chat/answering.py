@@ -33,6 +33,7 @@ from analysis.providers.contract import Completion, Message, Piece, Provider
 from core.calls import cost_of, heard, on_behalf_of
 from core.errors import Problem
 from core.queue import enqueue
+from core.statements import ask
 
 TASK, QUEUE = "analysis.answer", "chat"
 # A worker that is gone is found out within this; a model that thinks for long is not, for its worker lives.
@@ -42,6 +43,14 @@ FLUSH_SECONDS = 0.5
 LONGEST_ANSWER = 20_000
 REST = timedelta(seconds=5)
 AT_ONCE = 200
+TABLE = ChatMessage._meta.db_table
+OPEN = "WHERE id = %(message)s AND status = 'streaming'"
+# Said in full, not through the ORM: every answer begins with the one, and writes down what it said with the other.
+BEGIN = f"""
+    UPDATE {TABLE} SET fence = 1, lease_until = statement_timestamp() + %(lease)s::interval
+    {OPEN} AND fence = 0 RETURNING session_id
+"""  # noqa: S608
+WRITE_DOWN = f"UPDATE {TABLE} SET content = %(text)s {OPEN} AND fence = 1 RETURNING id"  # noqa: S608
 Status = ChatMessage.Status
 
 log = structlog.get_logger(__name__)
@@ -64,12 +73,12 @@ class Stopped(Exception):
 
 def answer(message_id: UUID) -> None:
     """Give this answer, unless somebody has begun with it."""
-    row = ChatMessage.objects.filter(pk=message_id, status=Status.STREAMING, fence=0)
-    if not row.update(fence=1, lease_until=Now() + LEASE):
+    begun = ask(BEGIN, {"message": message_id, "lease": LEASE})
+    if not begun:
         return
-    message = ChatMessage.objects.select_related("session__post_analysis__post").get(pk=message_id)
-    analysis = message.session.post_analysis
-    behalf = on_behalf_of(user_id=message.session.user_id, chat_id=message.session_id, analysis_id=analysis.pk)
+    message = ChatMessage(id=message_id, session_id=begun[0][0])
+    user_id, analysis = recall.subject_of(message_id)
+    behalf = on_behalf_of(user_id=user_id, chat_id=message.session_id, analysis_id=analysis.pk)
     with behalf, leases.kept(message_id, 1, patience=PATIENCE):
         _Answer(message, analysis, Voice(message_id)).give()
 
@@ -131,8 +140,7 @@ class _Answer:
             tell(self.message.pk, "citation", {"evidence_id": name}, at=len(self.text))
 
     def _flush(self) -> None:
-        held = ChatMessage.objects.filter(pk=self.message.pk, status=Status.STREAMING, fence=1)
-        if not held.update(content=self.text):
+        if not ask(WRITE_DOWN, {"message": self.message.pk, "text": self.text}):
             raise Stopped
         self.flushed_at = time.monotonic()
 

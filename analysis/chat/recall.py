@@ -15,6 +15,8 @@ from analysis.dossier import Baseline, Confounder, Demand, Dossier, Evidence, Kn
 from analysis.models import PostAnalysis
 from analysis.prompting import chat_data, chat_orders
 from analysis.providers.contract import Message
+from core.statements import Parameter, Statement, columns_of, model_of
+from social.models import Post
 
 TALK = 16_000
 LONGEST_TURN = 4_000
@@ -23,6 +25,30 @@ CLAIMS = (
     "virality_reasoning", "quick_takeaways", "creator_context", "replicable_elements", "improvements",
     "suggestions_for_future_posts",
 )  # fmt: skip
+
+
+ANALYSIS = "session__post_analysis__"
+OF_ANALYSIS, OF_POST = columns_of(PostAnalysis, ANALYSIS), columns_of(Post, f"{ANALYSIS}post__")
+SUBJECT = Statement(
+    lambda: ChatMessage.objects.filter(pk=Parameter("answer")).values_list("session__user_id", *OF_ANALYSIS, *OF_POST)
+)
+# Questions, and the answers that said something; the newest first.
+TURNS = Statement(
+    lambda: (
+        ChatMessage.objects.filter(session=Parameter("session"), id__lt=Parameter("before"))
+        .exclude(content="")
+        .order_by("-id")
+        .values_list("role", "content")[:MOST_TURNS]
+    )
+)
+
+
+def subject_of(answer_id: UUID) -> tuple[UUID, PostAnalysis]:
+    """Who asks, and what about: its post too, where it is known."""
+    [(user_id, *row)] = SUBJECT.rows(answer=answer_id)
+    analysis = model_of(PostAnalysis, tuple(row[: len(OF_ANALYSIS)]))
+    analysis.post = model_of(Post, tuple(row[len(OF_ANALYSIS) :])) if analysis.post_id else None
+    return user_id, analysis
 
 
 def messages_for(answer: ChatMessage, analysis: PostAnalysis, dossier: Dossier) -> list[Message]:
@@ -90,22 +116,15 @@ def _claims(analysis: PostAnalysis) -> Iterable[str]:
 
 
 def _talk(answer: ChatMessage) -> Sequence[Message]:
-    turns = _newest(answer.session_id, before=answer.pk)
     kept: list[Message] = []
     room = TALK
-    for turn in turns:
-        text = turn.content[:LONGEST_TURN]
+    for role, content in TURNS.rows(session=answer.session_id, before=answer.pk):
+        text = content[:LONGEST_TURN]
         room -= len(text)
         # The question that is to be answered is there whatever its length.
         if room < 0 and kept:
             break
-        kept.append(Message(role="user" if turn.role == ChatMessage.Role.USER else "assistant", text=text))
+        kept.append(Message(role="user" if role == ChatMessage.Role.USER else "assistant", text=text))
     while kept and kept[-1].role == "assistant":
         kept.pop()
     return kept[::-1]
-
-
-def _newest(session_id: UUID, *, before: UUID) -> Iterable[ChatMessage]:
-    """Questions, and the answers that said something; the newest first."""
-    rows = ChatMessage.objects.filter(session=session_id, id__lt=before).exclude(content="").order_by("-id")
-    return rows.only("role", "content")[:MOST_TURNS]
