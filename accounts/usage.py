@@ -141,7 +141,7 @@ def increment_usage(user: User, kind: str, *, platform: str, source: str, amount
         elif reply.used is None:
             UserUsage.objects.bulk_create([UserUsage(user=user, day=TODAY, platform=platform)], ignore_conflicts=True)
         else:
-            refuse_beyond(_state(reply.allowed, reply.used, amount, reply.day))
+            refuse_beyond(_state(reply.allowed, reply.used, amount, reply.day), kind=kind, platform=platform)
     raise Unavailable
 
 
@@ -168,14 +168,15 @@ def _undoable() -> AbstractContextManager[None]:
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
-def refuse_beyond(state: UsageState) -> None:
-    """Raise LimitReached unless what was requested fits from here."""
+def refuse_beyond(state: UsageState, *, kind: str, platform: str) -> None:
+    """Raise LimitReached unless what was requested fits from here; it says what of which is used up."""
     # Refused though it fits means that somebody moved the counter between our look and our lock: look again.
     if state.fits:
         return
     upgrade_url = f"{settings.APP_URL}/pricing"
     details = {"limit": state.limit, "used": state.used, "requested": state.requested, "resets_at": state.resets_at}
-    raise LimitReached(details={**details, "upgrade_url": upgrade_url})
+    about = {"kind": UsageKind(kind).value, "platform": platform}
+    raise LimitReached(details={**details, **about, "upgrade_url": upgrade_url})
 
 
 # Looking

@@ -75,8 +75,8 @@ class CouldNotCollect(VendorProblem):
         "not_offered": "No way to fetch this post is configured here.",
     }
 
-    def __init__(self, *, code: str, retryable: bool) -> None:
-        super().__init__(self.SENTENCES.get(code))
+    def __init__(self, *, code: str, retryable: bool, retry_after: float | None = None) -> None:
+        super().__init__(self.SENTENCES.get(code), retry_after=retry_after)
         self.code, self.retryable = code, retryable
 
 

@@ -71,7 +71,8 @@ def _spend(user: User, posts: Sequence[PostAnalysis]) -> None:
     for platform in sorted({post.platform for post in posts}):
         theirs = [post for post in posts if post.platform == platform]
         # Asked first only so that a refusal can say how much was wanted: spending decides.
-        refuse_beyond(check_usage_limit(user, UsageKind.URL_LOOKUPS, platform=platform, amount=len(theirs)))
+        about = {"kind": UsageKind.URL_LOOKUPS, "platform": platform}
+        refuse_beyond(check_usage_limit(user, amount=len(theirs), **about), **about)
         for post in theirs:
             increment_usage(user, UsageKind.URL_LOOKUPS, platform=platform, source=unit_of(post.pk))
 

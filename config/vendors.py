@@ -42,6 +42,14 @@ VENDOR_BUDGETS: dict[str, tuple[int, float]] = {
     "gemini": (env.int("GEMINI_REQUESTS_PER_MINUTE", default=300), 60),
     "openai_compatible": (env.int("SELF_HOSTED_LLM_REQUESTS_PER_MINUTE", default=300), 60),
 }
+# How many of all our workers are at a vendor at once, and after how many seconds somebody who died there is forgotten.
+VENDOR_TURNS: dict[str, tuple[int, int]] = {
+    # 25 answers of 429 in five minutes and our address is banned: these, and one after each rest, stay well below.
+    "brightdata": (5, 90),
+    "ytdlp": (env.int("YTDLP_AT_ONCE", default=4), 300),
+    "gemini": (env.int("GEMINI_AT_ONCE", default=64), 600),
+    "openai_compatible": (env.int("SELF_HOSTED_LLM_AT_ONCE", default=64), 600),
+}
 YOUTUBE_API_UNITS_PER_DAY = env.int("YOUTUBE_API_UNITS_PER_DAY", default=10_000)
 
 POST_FRESHNESS_HOURS = env.int("POST_FRESHNESS_HOURS", default=6)

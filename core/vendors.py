@@ -5,6 +5,8 @@
     with ytdlp.spared():                                                      # around anything else
         ...
 
+Where the settings say so (VENDOR_TURNS), only so many are at a vendor at once; whoever comes next waits for a turn.
+
 Both live in Redis. Without it no vendor is called: one of them bans an address for good after 25 refusals in five
 minutes. The breaker opens after FAILURES failures in a row within WINDOW seconds, for REST seconds; then one caller
 may try, and its success closes it. A vendor that says when to come again opens it until then.
@@ -12,9 +14,10 @@ may try, and its success closes it. A vendor that says when to come again opens 
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 
@@ -23,6 +26,8 @@ from core.errors import VendorBusy, VendorUnavailable
 from core.throttling import Rate, take_of
 
 FAILURES, WINDOW, REST = 5, 60, 30.0
+# How long a turn is waited for where the caller has no deadline of its own, and when to come again after that.
+TURN_WAIT, TURN_REST, LOOK_AGAIN = 10.0, 5.0, 0.05
 # A shorter wait than this is waited for; a longer one belongs in the row of whoever asks.
 SHORT_WAIT = 1.0
 
@@ -56,6 +61,15 @@ local held = redis.call('HMGET', KEYS[1], 'until', 'trial')
 if not held[1] or held[2] then redis.call('DEL', KEYS[1]) end
 return 0
 """
+# One more at the vendor, unless it is full; who died with a turn in hand gives it back after ARGV[3] seconds.
+TURN = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, now)
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,12 @@ class Vendor:
             return http.request(vendor=self.name, **call)
 
     @contextmanager
-    def spared(self) -> Iterator[None]:
+    def spared(self, *, until: float | None = None) -> Iterator[None]:
+        """`until`, by the monotonic clock, is how long a turn is waited for."""
+        with self._turn(until or time.monotonic() + TURN_WAIT):
+            yield from self._spared()
+
+    def _spared(self) -> Iterator[None]:
         self._ask()
         self._take()
         try:
@@ -79,6 +98,30 @@ class Vendor:
             self._fail(said or REST, at_once=said is not None, reason=problem.code)
             raise
         _redis(lambda connection: connection.eval(SUCCEED, 1, self._key))
+
+    @contextmanager
+    def _turn(self, until: float) -> Iterator[None]:
+        if self.name not in settings.VENDOR_TURNS:
+            yield
+            return
+        mine = str(uuid4())
+        try:
+            while not self._has_turn(mine):
+                if time.monotonic() > until:
+                    raise VendorBusy(retry_after=TURN_REST, details={"turns": "taken"})
+                time.sleep(LOOK_AGAIN)
+            yield
+        finally:
+            with suppress(redis.RedisAway):
+                redis.ask(lambda connection: connection.zrem(self.turns, mine))
+
+    def _has_turn(self, mine: str) -> bool:
+        at_once, longest = settings.VENDOR_TURNS[self.name]
+        return bool(_redis(lambda connection: connection.eval(TURN, 1, self.turns, mine, at_once, longest)))
+
+    @property
+    def turns(self) -> str:
+        return f"turns:{self.name}"
 
     def open(self, seconds: float, reason: str) -> None:
         """Leave the vendor alone for so long: its key is refused, or its credit is gone."""

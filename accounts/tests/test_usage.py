@@ -106,6 +106,7 @@ def test_it_says_what_the_limit_was_and_when_it_resets(settings: Settings) -> No
     spend(user, "post:1", amount=4)
     midnight = datetime.now(UTC).date() + timedelta(days=1)
     links = {"resets_at": f"{midnight}T00:00:00Z", "upgrade_url": "https://app.example.com/pricing"}
+    links |= {"kind": "url_lookups", "platform": "x"}
     assert refusal(user, "post:2", amount=2) == {"limit": 5, "used": 4, "requested": 2, **links}
 
 

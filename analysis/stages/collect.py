@@ -10,6 +10,7 @@ from analysis.errors import CouldNotCollect
 from analysis.stages.contract import Later, Product
 from social import platforms
 from social.collecting import Progress, collect, collect_comments, collect_recent
+from social.errands import RETRY_REST
 from social.facts import AuthorAddress, PostAddress
 from social.models import Post
 
@@ -34,7 +35,8 @@ class Collect:
         address = platforms.address(work.platform, work.platform_post_id)
         collected = collect([address], user_id=work.user_id)
         if failed := collected.failed.get(address):
-            raise CouldNotCollect(code=failed.code, retryable=failed.retryable)
+            # Sooner it would only be told the same again: what failed rests for a while.
+            raise CouldNotCollect(code=failed.code, retryable=failed.retryable, retry_after=RETRY_REST.total_seconds())
         if address in collected.waiting:
             return Later(seconds=collected.retry_in)
         stored = collected.stored[address]

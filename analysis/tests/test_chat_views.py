@@ -195,3 +195,14 @@ def test_somebody_elses_notes_are_not_there(api, as_other, user):
     assert as_other.delete(f"{NOTES}/{note['id']}/delete/").status_code == 404
     assert as_other.get(f"{NOTES}/").json()["results"] == []
     assert api.get(f"{NOTES}/{post.pk}/").json()["content"] == "mine"
+
+
+def test_the_desk_shows_an_answer_as_text(desk, user):
+    message = ChatMessage.objects.create(
+        session=session_of(user), role="assistant", status="complete", content="<script>alert(1)</script>\n[k1]"
+    )
+    listed = desk.get("/admin/analysis/chatmessage/").content.decode()
+    page = desk.get(f"/admin/analysis/chatmessage/{message.pk}/change/").content.decode()
+    assert str(message.pk) in listed
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script>alert(1)</script>" not in page

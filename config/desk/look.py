@@ -59,6 +59,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _list("Analysis requests", "query_stats", "analysis.postanalysisrequest"),
             _list("Post analyses", "lab_profile", "analysis.postanalysis"),
             _list("Model answers", "psychology", "analysis.modelanswer"),
+            _list("Chat messages", "chat", "analysis.chatmessage"),
         ],
     },
     {

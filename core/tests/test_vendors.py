@@ -1,5 +1,6 @@
 """How a vendor is spared: by its budget, by its breaker, and not at all without Redis."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -125,3 +126,35 @@ def test_a_call_through_the_door_is_spared_too(serve):
     with pytest.raises(errors.VendorBusy):
         VENDOR.request(operation="x", url=server.url)
     assert server.connections == 1
+
+
+def test_only_so_many_are_at_a_vendor_at_once_and_the_others_wait(settings):
+    settings.VENDOR_TURNS = {"twitterapi": (3, 60)}
+    there, most = [], []
+
+    def visit(number):
+        with VENDOR.spared():
+            there.append(number)
+            most.append(len(there))
+            time.sleep(0.02)
+            there.remove(number)
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(visit, range(24)))
+    assert max(most) == 3
+    assert len(most) == 24
+
+
+def test_who_waits_for_a_turn_in_vain_is_told_to_come_again(settings):
+    settings.VENDOR_TURNS = {"twitterapi": (1, 60)}
+    with VENDOR.spared():
+        with pytest.raises(errors.VendorBusy) as busy, VENDOR.spared(until=time.monotonic() + 0.1):
+            pass
+        assert busy.value.retry_after
+    assert attempt()
+
+
+def test_the_turn_of_who_died_comes_back(settings):
+    settings.VENDOR_TURNS = {"twitterapi": (1, 60)}
+    redis.client().zadd(VENDOR.turns, {"gone": int(time.time()) - 1})
+    assert attempt()

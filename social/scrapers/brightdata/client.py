@@ -19,7 +19,6 @@ from core import errors, http
 from core.vendors import Vendor
 from social.errors import JobFailed
 from social.scrapers.brightdata.rows import Row, is_good
-from social.scrapers.brightdata.turns import turn
 from social.scrapers.reading import entry, items, seconds, text
 
 VENDOR = Vendor("brightdata")
@@ -113,7 +112,7 @@ class Client:
 
     def _ask(self, operation: str, path: str, *, seconds: float, **call: Any) -> http.Answer:
         # Judged before the breaker is told how it went: it should know a 429 and a wrong key as what they are.
-        with turn(until=self._until), VENDOR.spared():
+        with VENDOR.spared(until=self._until):
             left = min(seconds, self._until - time.monotonic())
             call = {"timeout": left, "max_bytes": SMALL_BYTES, "idempotent": False} | call
             try:
