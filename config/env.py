@@ -55,7 +55,7 @@ def databases() -> dict[str, dict[str, Any]]:
     config["HOST"] = unquote(config["HOST"])
     pool_size = env.int("DB_POOL_SIZE", default=8) if os.environ.get("WHYRAL_SERVES") == "web" else 0
     # A pooled web thread gives its connection back after each request; an unpooled worker keeps its own for ever, and
-    # asks first whether it still lives. The pool looks at the socket instead, which costs no round trip.
+    # looks before each task whether it still lives, as the pool does for itself.
     config |= {"CONN_MAX_AGE": 0 if pool_size else None, "CONN_HEALTH_CHECKS": not pool_size}
     config["ENGINE"] = "core.postgres"
     options = config.setdefault("OPTIONS", {})

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, with a pool that notices a lost server without asking it."""
+"""Django's PostgreSQL backend, which notices a lost server without asking it."""

@@ -14,10 +14,10 @@ class DatabaseOperations(operations.DatabaseOperations):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Gives out pooled connections only while their server is there.
+    """Uses connections only while their server is there, and does not ask it.
 
-    Django's health check asks the server on every request. A server that is gone has closed its end, and the kernel
-    knows: the socket of an idle connection then has something to read.
+    Django's health check asks the server on every request, and for every task. A server that is gone has closed its
+    end, and the kernel knows: the socket of an idle connection then has something to read.
     """
 
     ops_class = DatabaseOperations
@@ -30,6 +30,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.putconn(fresh)
             fresh = super().get_new_connection(conn_params)
         return fresh
+
+    def is_usable(self) -> bool:
+        # After an error there is more to doubt than whether the server is there.
+        if self.errors_occurred:
+            return bool(super().is_usable())
+        return not (self.connection.closed or _has_ended(self.connection))
 
 
 def _has_ended(connection: Any) -> bool:
