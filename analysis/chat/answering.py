@@ -21,12 +21,12 @@ from accounts.usage import give_back
 from analysis.chat import recall
 from analysis.chat.citing import citations_of, cited_in
 from analysis.chat.models import ChatMessage
+from analysis.chat.speech import Speech
 from analysis.chat.stream import Voice, tell, text_told
 from analysis.dossier import Dossier
 from analysis.errors import NoAnswer
 from analysis.leases import Leases
 from analysis.models import PostAnalysis
-from analysis.plain import make_visible
 from analysis.prompting import chat_version
 from analysis.providers import PROVIDERS
 from analysis.providers.contract import Completion, Message, Piece, Provider
@@ -37,7 +37,7 @@ from core.statements import ask
 
 TASK, QUEUE = "analysis.answer", "chat"
 # A worker that is gone is found out within this; a model that thinks for long is not, for its worker lives.
-LEASE, PATIENCE = timedelta(seconds=15), 300.0
+LEASE = timedelta(seconds=15)
 # How often what was said goes into the row: how much a crash of Redis and worker together may cost.
 FLUSH_SECONDS = 0.5
 LONGEST_ANSWER = 20_000
@@ -79,7 +79,7 @@ def answer(message_id: UUID) -> None:
     message = ChatMessage(id=message_id, session_id=begun[0][0])
     user_id, analysis = recall.subject_of(message_id)
     behalf = on_behalf_of(user_id=user_id, chat_id=message.session_id, analysis_id=analysis.pk)
-    with behalf, leases.kept(message_id, 1, patience=PATIENCE):
+    with behalf, leases.kept(message_id, 1, patience=_patience()):
         _Answer(message, analysis, Voice(message_id)).give()
 
 
@@ -90,6 +90,7 @@ class _Answer:
     message: ChatMessage
     analysis: PostAnalysis
     voice: Voice
+    speech: Speech = field(default_factory=Speech)
     text: str = ""
     cited: list[str] = field(default_factory=list)
     flushed_at: float = field(default_factory=time.monotonic)
@@ -115,15 +116,15 @@ class _Answer:
         try:
             for piece in _pieces(messages):
                 if piece.end:
+                    self._add(self.speech.rest())
                     return piece.end
-                self._add(piece.text)
+                self._add(self.speech.take(piece.text))
         finally:
             self.voice.flush()
         raise NoAnswer
 
     def _add(self, words: str) -> None:
-        # Plain text only: what cannot be seen, or could reorder what is, does not get in.
-        words = make_visible(words)[: LONGEST_ANSWER - len(self.text)]
+        words = words[: LONGEST_ANSWER - len(self.text)]
         if not words:
             return
         self.text += words
@@ -161,15 +162,22 @@ def _pieces(messages: list[Message]) -> Iterator[Piece]:
     for provider in _configured():
         stream = provider.stream(messages)
         try:
-            first = next(stream)
+            first = next(stream, None)
         except Problem as problem:
             log.warning("analyst_passed_over", provider=provider.name, code=problem.code)
             last = problem
+            continue
+        if first is None:
             continue
         yield first
         yield from stream
         return
     raise last
+
+
+def _patience() -> float:
+    """As long as all of the order may take, one after the other."""
+    return float(len(settings.CHAT_PROVIDERS) * settings.MODEL_SECONDS + 30)
 
 
 def _configured() -> Iterator[Provider]:

@@ -64,7 +64,7 @@ def test_beyond_the_plan_it_is_a_402_that_says_how_things_stand(api, user):
     assert (answer.status_code, answer.json()["code"]) == (402, "usage_limit_reached")
     details = answer.json()["details"]
     assert (details["limit"], details["used"], details["requested"]) == (1, 1, 1)
-    assert set(details) == {"limit", "used", "requested", "resets_at", "upgrade_url"}
+    assert set(details) == {"limit", "used", "requested", "resets_at", "upgrade_url", "kind", "platform"}
     assert PostAnalysisRequest.objects.count() == 1
 
 
