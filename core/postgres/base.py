@@ -4,6 +4,7 @@ import select
 from typing import Any
 
 from django.db.backends.postgresql import base, operations
+from psycopg.pq import TransactionStatus
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -32,10 +33,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return fresh
 
     def is_usable(self) -> bool:
-        # After an error there is more to doubt than whether the server is there.
-        if self.errors_occurred:
+        # After an error, or within a transaction, there is more to doubt than whether the server is there.
+        if self.errors_occurred or self.connection.info.transaction_status != TransactionStatus.IDLE:
             return bool(super().is_usable())
-        return not (self.connection.closed or _has_ended(self.connection))
+        return not _has_ended(self.connection)
 
 
 def _has_ended(connection: Any) -> bool:
