@@ -22,7 +22,8 @@ from core import embedded, redis
 from core.embedded import postgres
 from core.embedded import redis as embedded_redis
 
-PLAN = Plan(by_default=0.1)
+# A post may be in flight at several faults that are none of its own.
+PLAN = Plan(by_default=0.1, most_tries=30)
 
 
 def _in_the_middle(scene: Scene, name: str, act: Callable[[Fleet, User], dict[str, Any]], *, posts: int) -> Outcome:
