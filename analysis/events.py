@@ -58,8 +58,7 @@ class _Reader:
 
     async def news(self) -> list[bytes]:
         """What was written since, and that it is over, if it is; a long history comes in several looks."""
-        ended, rows = await sync_to_async(self._look)()
-        await streams.release_database()
+        ended, rows = await streams.ask_database(self._look)
         chunks = [streams.encode("status", row, event_id=str(row["id"])) for row in rows]
         self.after = rows[-1]["id"] if rows else self.after
         if ended and len(rows) < AT_ONCE:

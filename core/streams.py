@@ -8,14 +8,14 @@ Resuming after `Last-Event-ID`, without gaps or duplicates, has two forms.
 
 Events that are rows (a status history) have their row's id as `event_id`, and the entry is only a bell. The view asks
 `latest` BEFORE it reads the rows, sends those after Last-Event-ID, tails from `latest`, and at each event and each
-heartbeat sends the rows after the last one sent, up to the final row, calling `release_database` after each look.
+heartbeat sends the rows after the last one sent, up to the final row, which it reads through `ask_database`.
 Entries are appended after commit, so a row that was not read yet rings later; an entry that Redis lost is made good by
 the next. All this holds if ids grow in the order of commits: a row must get its id under a lock on what it belongs to.
 
-Events that are no rows (the words of an answer) carry no `event_id`; the browser is given the entry's own id, and
-`tail(after=entry_id(header))` goes on right behind it. Where that entry is no longer kept, StreamGone says that
-something may have been missed, and the view answers with the row as it is. An EventSource asks again after every
-end, also after the last event: a tail that starts at the last event ends at once, and 204 makes the browser stop.
+Events that are no rows (the words of an answer) say themselves where they stand, and what is missing is read from the
+row that they are kept in (analysis/chat/tail.py). Where the entry that a tail starts from is no longer kept, StreamGone
+says that something may have been missed. An EventSource asks again after every end, also after the last event: a tail
+that starts at the last event ends at once, and 204 makes the browser stop.
 """
 
 import asyncio
@@ -23,10 +23,12 @@ import json
 import math
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import cache
+from typing import Any, TypeVar
 
 import orjson
 import structlog
@@ -44,6 +46,7 @@ from core import redis
 from core.errors import Missing
 
 logger = structlog.get_logger(__name__)
+Answer = TypeVar("Answer")
 
 START = "0"
 HEARTBEAT = b": heartbeat\n\n"
@@ -54,8 +57,9 @@ BATCH = 100
 # Redis may take to answer, or to end a blocking read, before it is held to be away.
 SLICE_SECONDS, GRACE_SECONDS = 5.0, 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-ENTRY_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,10}")
 LINE_END = re.compile(r"\r\n|\r|\n")
+# For all streams: a thousand that end at once must be neither a thousand threads nor all of the connections.
+_askers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="askers")
 # The tails of this process, for whoever wants to know how many there are.
 live: set["_Reader"] = set()
 
@@ -75,9 +79,6 @@ class Event:
     data: str
     event_id: str = ""
     last: bool = False
-
-    def encode(self) -> bytes:
-        return _frame(self.name, self.data, self.event_id or self.entry_id)
 
 
 def append(stream: str, event: str, data: Any, *, event_id: str = "", last: bool = False) -> str | None:
@@ -116,11 +117,6 @@ def latest(stream: str) -> str:
     return START
 
 
-def entry_id(last_event_id: str | None) -> str:
-    """The entry that a Last-Event-ID header names, or the start."""
-    return last_event_id if last_event_id and ENTRY_ID.fullmatch(last_event_id) else START
-
-
 async def tail(
     stream: str, *, after: str = START, heartbeat: float = 15.0, patience: float = 60.0
 ) -> AsyncGenerator[Event | None, None]:
@@ -150,7 +146,7 @@ class _Reader:
     def __init__(self, key: str, position: str, patience: float) -> None:
         self.key, self.position, self.patience = key, position, patience
         self.ended, self.pause = False, FIRST_PAUSE
-        self.connection = _connection()
+        self.connection: AbstractConnection = _maker(settings.REDIS_URL).make_connection()  # type: ignore[no-untyped-call]
         self.give_up_at: float | None = None
 
     async def read(self, seconds: float) -> list[Event]:
@@ -218,18 +214,20 @@ class _Reader:
         return pause
 
 
-def _connection() -> AbstractConnection:
-    # Made by a pool only because that reads the address: one that lent it would keep every connection of a busy hour,
-    # or let readers that block lock out all others. The client's own timeout makes a task of each command, and before
+@cache
+def _maker(url: str) -> ConnectionPool:
+    # A pool only because that reads the address: one that lent connections would keep those of a busy hour, or let
+    # readers that block lock out all others. The client's own timeout makes a task of each command, and before
     # Python 3.12 swallows that the reader has left; who it is it would look up in its package's files every time.
     limits = {"socket_timeout": None, "retry": Retry(NoBackoff(), 0), "driver_info": None}
-    pool = ConnectionPool.from_url(settings.REDIS_URL, protocol=2, decode_responses=True, **limits)
-    return cast(AbstractConnection, pool.make_connection())  # type: ignore[no-untyped-call]
+    return ConnectionPool.from_url(url, protocol=2, decode_responses=True, **limits)
 
 
 def encode(name: str, data: Any, *, event_id: str = "") -> bytes:
     """An event that comes from a row, as the browser reads it."""
-    return _frame(name, _json(data), event_id)
+    # A line end would begin a field of somebody else's choosing; JSON has none.
+    lines = [f"{field}: {LINE_END.sub(' ', value)}" for field, value in (("event", name), ("id", event_id)) if value]
+    return ("\n".join([*lines, f"data: {_json(data)}"]) + "\n\n").encode("utf-8", "replace")
 
 
 def respond_with(chunks: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
@@ -240,13 +238,16 @@ def respond_with(chunks: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
     return response
 
 
-async def release_database() -> None:
-    """Give back what the request has used so far to ask the database: a stream lasts too long to keep it."""
-    await sync_to_async(close_connections)()
-    # Under ASGI a request keeps the thread of its sync code, idle, to its end. Should more come, it gets a new one.
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    if context and (executor := SyncToAsync.context_to_thread_executor.pop(context, None)):
-        executor.shutdown(wait=False)
+async def ask_database(question: Callable[[], Answer]) -> Answer:
+    """Ask from within a stream: in turns, where many want to know at once, and without keeping a connection."""
+
+    def ask() -> Answer:
+        try:
+            return question()
+        finally:
+            close_connections()
+
+    return await sync_to_async(ask, thread_sensitive=False, executor=_askers)()
 
 
 def close_connections() -> None:
@@ -258,7 +259,11 @@ def close_connections() -> None:
 
 
 async def _stream(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    await release_database()
+    # What the request has used so far to ask the database, and, under ASGI, the thread of its sync code.
+    await sync_to_async(close_connections)()
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if context and (executor := SyncToAsync.context_to_thread_executor.pop(context, None)):
+        executor.shutdown(wait=False)
     # Without a first byte some servers hold the headers back, and the browser does not know that it is connected.
     yield HEARTBEAT
     async with aclosing(chunks):
@@ -290,10 +295,3 @@ def _json(data: Any) -> str:
     except orjson.JSONEncodeError:
         # Half a surrogate pair, say, where a model's words were cut: escaped, it harms nobody.
         return json.dumps(data)
-
-
-def _frame(name: str, text: str, event_id: str) -> bytes:
-    # A line end in any of them would begin a field of somebody else's choosing.
-    lines = [f"{field}: {LINE_END.sub(' ', value)}" for field, value in (("event", name), ("id", event_id)) if value]
-    lines += [f"data: {line}" for line in LINE_END.split(text)]
-    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import orjson
 import structlog
-from asgiref.sync import sync_to_async
 from django.db import Error as DatabaseProblem
 
 from analysis.chat.bodies import message_body
@@ -59,13 +58,11 @@ class _Teller:
     async def look(self) -> ChatMessage | None:
         """Its row; None while the database is away, or has no connection to spare."""
         try:
-            return await sync_to_async(_look)(self.message_id)
+            return await streams.ask_database(lambda: _look(self.message_id))
         except DatabaseProblem as problem:
             log.warning("answer_not_looked_at", error=type(problem).__name__)
             await asyncio.sleep(REST_SECONDS)
             return None
-        finally:
-            await streams.release_database()
 
     async def listen(self) -> AsyncGenerator[bytes, None]:
         """What the stream has, to its last event; where it is gone or has lost words, a moment's rest."""

@@ -19,7 +19,6 @@ from core.streams import (
     Event,
     StreamGone,
     append,
-    entry_id,
     latest,
     read,
     tail,
@@ -184,15 +183,6 @@ def test_it_says_so_when_it_cannot_go_on_without_a_gap(name: str, lost: str) -> 
         redis.client().delete(f"stream:{name}")
     with pytest.raises(StreamGone):
         watch(name, after="9999999999999-0" if lost == "never there" else str(seen))
-
-
-@pytest.mark.parametrize(
-    ("header", "place"),
-    [("1700000000000-0", "1700000000000-0"), (None, START), ("", START), ("$", START), ("1-", START),
-     ("(1-1", START), ("1-1 ", START), ("1" * 30 + "-1", START), ("1-1\n", START), (str(uuid4()), START)],
-)  # fmt: skip
-def test_it_reads_only_its_own_ids_from_a_header(header: str | None, place: str) -> None:
-    assert entry_id(header) == place
 
 
 def test_whoever_leaves_at_whatever_moment_is_gone_at_once(name: str) -> None:

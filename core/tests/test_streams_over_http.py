@@ -21,7 +21,6 @@ from django.urls import path
 from core import redis
 from core.streams import (
     HEARTBEAT,
-    Event,
     append,
     encode,
     latest,
@@ -141,8 +140,7 @@ def test_its_recipe_for_rows_shows_each_once_and_in_order_however_often_the_brow
 
 def test_it_encodes_an_event_for_the_browser() -> None:
     assert encode("status", {"a": 1}, event_id="7") == b'event: status\nid: 7\ndata: {"a":1}\n\n'
-    assert Event("5-1", "token", '"x"').encode() == b'event: token\nid: 5-1\ndata: "x"\n\n'
-    assert Event("5-1", "token", '"x"', "row").encode() == b'event: token\nid: row\ndata: "x"\n\n'
+    assert encode("token", "x") == b'event: token\ndata: "x"\n\n'
     assert HEARTBEAT.startswith(b":")
     assert HEARTBEAT.endswith(b"\n\n")
 
@@ -157,12 +155,12 @@ def test_it_cannot_be_made_to_say_something_else(text: str) -> None:
     assert [line.partition(":")[0] for line in answer.splitlines()[:1]] == ["event"]
     data = next(line for line in answer.split("\n") if line.startswith("data: "))
     assert json.loads(data.removeprefix("data: ")) == {"text": text}
-    assert Event("1-1", "x\ny", "one\ntwo").encode() == b"event: x y\nid: 1-1\ndata: one\ndata: two\n\n"
+    assert encode("x\ny", 1, event_id="1\r\n1") == b"event: x y\nid: 1 1\ndata: 1\n\n"
 
 
 async def events_of(name: str) -> AsyncGenerator[bytes, None]:
     async for event in tail(name, heartbeat=0.1, patience=0.3):
-        yield event.encode() if event else HEARTBEAT
+        yield encode(event.name, json.loads(event.data), event_id=event.event_id) if event else HEARTBEAT
 
 
 async def events_view(request: HttpRequest, name: str) -> StreamingHttpResponse:
