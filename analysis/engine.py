@@ -102,9 +102,13 @@ def unit_of(post_analysis_id: UUID) -> str:
     return f"analysis:{post_analysis_id}"
 
 
-def claim(post_analysis_id: UUID, *, begins: dict[str, tuple[str, str]]) -> Work | None:
-    """Take a post that is at one of these stages, unless it is somebody's, waits or has ended."""
+def claim(post_analysis_id: UUID, *, begins: dict[str, tuple[str, str]], alone: Sequence[str] = ()) -> Work | None:
+    """Take a post that is at one of these stages, unless it is somebody's, waits or has ended.
+
+    At stages named `alone`, of posts that broke off twice only one is given out at a time.
+    """
     values = {
+        "alone": list(alone),
         "id": post_analysis_id,
         "lease": lease(),
         "stages": [*begins],
@@ -206,8 +210,7 @@ def finalize(request_id: UUID) -> int | None:
 
 
 def due(*, stages: Sequence[str], most: int, rest: timedelta, alone: Sequence[str] = ()) -> list[tuple[UUID, str]]:
-    """Posts at these stages that a message should be sent for. At those named `alone` a post that broke off twice is
-    sent for only while no other such post is under way."""
+    """Posts at these stages that a message should be sent for, and the stage of each."""
     values = {"stages": list(stages), "most": most, "rest": rest, "alone": list(alone)}
     return [(row[0], row[1]) for row in _ask("due", values)]
 
@@ -244,5 +247,9 @@ def _ask(name: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 @cache
 def _statement(name: str) -> str:
-    text = (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
-    return text.replace("{result}", ", ".join(RESULT))
+    text = _read(name)
+    return text.replace("{result}", ", ".join(RESULT)).replace("{suspect}", _read("suspect"))
+
+
+def _read(name: str) -> str:
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()

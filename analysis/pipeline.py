@@ -32,6 +32,8 @@ STAGES: dict[str, Stage] = {
     stage.name: stage for stage in (Resolve(), Collect(), KeepMedia(), ReadCaptions(), Transcribe(), Analyse())
 }
 TASK = "analysis.advance"
+# Queues whose workers are processes: there the death of one harms no other post.
+IN_PROCESSES = {"cpu"}
 # Seconds before another try: doubled each time, spread out, and never less than the vendor asked for.
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
 Observer = Callable[[str, Work], None]
@@ -48,7 +50,7 @@ def advance(
 ) -> None:
     """Carry a post through the stages of this queue; nothing where it is somebody's, waits or has ended."""
     begins = {name: stage.begins for name, stage in stages.items() if stage.queue == queue}
-    work = engine.claim(post_analysis_id, begins=begins)
+    work = engine.claim(post_analysis_id, begins=begins, alone=[name for name in begins if queue not in IN_PROCESSES])
     while work:
         live.ring(work.request_id, work.told)
         observe("claimed", work)

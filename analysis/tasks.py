@@ -12,8 +12,6 @@ from core.queue import count_waiting, enqueue
 # Where more than this wait in a queue, its workers have enough to do: sent for again and again, a long backlog would
 # fill the broker with copies.
 AT_ONCE = 500
-# Queues whose workers are processes: there the death of one harms no other post.
-IN_PROCESSES = {"cpu"}
 # Of processes; threads know no limit, and each call there has a deadline of its own. Longer than any stage's patience.
 SOFT_SECONDS, HARD_SECONDS = 1750, 1800
 
@@ -29,7 +27,7 @@ def sweep() -> None:
     waiting = {queue: count_waiting(queue) for queue in {stage.queue for stage in pipeline.STAGES.values()}}
     idle = {queue for queue, messages in waiting.items() if messages is not None and messages < AT_ONCE}
     stages = [name for name, stage in pipeline.STAGES.items() if stage.queue in idle]
-    alone = [name for name, stage in pipeline.STAGES.items() if stage.queue not in IN_PROCESSES]
+    alone = [name for name, stage in pipeline.STAGES.items() if stage.queue not in pipeline.IN_PROCESSES]
     # A post that was sent for is sent for again after this: the broker may have lost the message.
     rest = engine.lease() / 3
     for post_id, stage in engine.due(stages=stages, most=AT_ONCE, rest=rest, alone=alone):

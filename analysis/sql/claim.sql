@@ -1,7 +1,7 @@
 -- Take a post that is due and that nobody holds. The fence moves, so whatever its former holder still writes is refused;
 -- the run is written down before it begins. The first one since the post came to its stage, or came back to it, is told
 -- to whoever watches.
-WITH plan AS (
+WITH {suspect}, plan AS (
     SELECT * FROM unnest(%(stages)s::text[], %(begins)s::text[], %(messages)s::text[]) AS plan (stage, begins, message)
 ), claimed AS (
     UPDATE analysis_postanalysis post SET
@@ -11,6 +11,7 @@ WITH plan AS (
     WHERE post.id = %(id)s::uuid AND post.stage = plan.stage AND post.status IN ('PENDING', 'PROCESSING')
         AND (post.lease_until IS NULL OR post.lease_until < now())
         AND (post.run_after IS NULL OR post.run_after <= now())
+        AND (post.tries < 2 OR post.id NOT IN (SELECT id FROM suspect WHERE place > 1))
     RETURNING post.*, plan.begins, plan.message
 ), lost AS (
     UPDATE analysis_stagerun run SET outcome = 'lost', finished_at = now() FROM claimed

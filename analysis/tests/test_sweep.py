@@ -34,7 +34,15 @@ def test_posts_that_broke_off_twice_beside_each_other_are_sent_for_one_at_a_time
     sent = due()
     assert (fresh.pk in sent, len(sent)) == (True, 2)
     assert due() == set()
-    pipeline.advance((sent - {fresh.pk}).pop(), "io", stages=stages_of(Fake("one", progress=100)))
+    # Nobody has come for it yet: it is sent for again, and still alone.
+    PostAnalysis.objects.filter(pk__in=sent).update(hinted_at=timezone.now() - timedelta(minutes=1))
+    assert due() == sent
+    [other] = {post.pk for post in suspects} - sent
+    one = Fake("one", progress=100)
+    # A message of long ago does not help it either.
+    pipeline.advance(other, "io", stages=stages_of(one))
+    assert one.runs == 0
+    pipeline.advance((sent - {fresh.pk}).pop(), "io", stages=stages_of(one))
     assert sent | due() == {post.pk for post in [fresh, *suspects]}
 
 
