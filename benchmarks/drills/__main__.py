@@ -92,23 +92,23 @@ def _be_a_development_machine(home: Path, *, vendor_port: int) -> None:
     }
 
 
-def _scene(home: Path, asked: argparse.Namespace, stack: contextlib.ExitStack) -> Any:
-    from benchmarks.drills import drill, fleet
+def _module(name: str) -> Any:
+    return importlib.import_module(f"benchmarks.drills.{name}")
 
-    nursery = stack.enter_context(fleet.nursery(home / "nursery.log"))
-    return drill.Scene(home, nursery, asked.seed, asked.vendor_port, asked.short, asked.posts)
+
+def _scene(home: Path, asked: argparse.Namespace, stack: contextlib.ExitStack) -> Any:
+    nursery = stack.enter_context(_module("fleet").nursery(home / "nursery.log"))
+    return _module("drill").Scene(home, nursery, asked.seed, asked.vendor_port, asked.short, asked.posts)
 
 
 def _run(name: str, scene: Any) -> bool:
-    from benchmarks.drills import drill, fleet
-
     module, function = DRILLS[name]
-    act = getattr(importlib.import_module(f"benchmarks.drills.{module}"), function)
+    act = getattr(_module(module), function)
     start = time.monotonic()
     try:
         outcome = act(scene)
-    except fleet.DidNotHappen as problem:
-        outcome = drill.Outcome(broken=[str(problem)])
+    except _module("fleet").DidNotHappen as problem:
+        outcome = _module("drill").Outcome(broken=[str(problem)])
     _print(name, act.__doc__, outcome, time.monotonic() - start)
     return not outcome.broken
 
