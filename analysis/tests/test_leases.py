@@ -8,7 +8,7 @@ import pytest
 from analysis.leases import Leases
 from core.ids import uuid7
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 def test_it_goes_on_whatever_goes_wrong_at_one_turn():

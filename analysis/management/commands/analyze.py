@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, ProgrammingError
+from django.db import OperationalError, ProgrammingError, connection
 from rich.console import Console
 
 from accounts.demo import DEMO_EMAIL
@@ -64,6 +64,8 @@ class Command(BaseCommand):
             with carried(request.pk):
                 Watch(request.pk, Console(stderr=True, quiet=options["json"])).follow()
         except KeyboardInterrupt:
+            # It may have come in the middle of a question to the database.
+            connection.close()
             raise CommandError(_left(request), returncode=BROKEN_OFF) from None
         return request_body(request.pk, user_id=user.pk)
 
