@@ -16,7 +16,7 @@ class Transcribe:
     queue: ClassVar[str] = "cpu"
     patience: ClassVar[float] = 1700.0
     waits: ClassVar[float] = 1800.0
-    most_tries: ClassVar[int] = 2
+    most_tries: ClassVar[int] = 3
     begins: ClassVar[tuple[str, str]] = ("transcribing", "What is said is being transcribed.")
     ends: ClassVar[tuple[str, str] | None] = None
     progress: ClassVar[int] = 70
