@@ -28,6 +28,8 @@ MODULES = {
     "benchmarks.shipping": ("P4",),
     "benchmarks.growth": ("P15",),
     "benchmarks.quota": ("P16",),
+    "benchmarks.chat": ("P11", "P12", "P13"),
+    "benchmarks.crowd": ("P14",),
     "benchmarks.pipeline": ("P5", "P7", "P8", "P19", "P23", "publish"),
     "benchmarks.throttle": ("P18",),
     "benchmarks.queries": ("P24",),
@@ -49,6 +51,8 @@ VENDORS = (
     "REDIS_",
     "CELERY_",
     "DB_",
+    "SELF_HOSTED_",
+    "CHAT_",
 )
 
 

@@ -4,8 +4,10 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 ROUNDS = 11
+Taken = TypeVar("Taken")
 
 
 class NotMeasured(Exception):
@@ -72,7 +74,7 @@ def cost_of(work: Callable[[], object], *, units: int, cpu_clock: Callable[[], f
     return Cost(cpu=(cpu_clock() - cpu) / units, wall=(time.perf_counter() - wall) / units)
 
 
-def rounds(sides: Mapping[str, Callable[[], Cost]], *, count: int = ROUNDS) -> list[dict[str, Cost]]:
+def rounds(sides: Mapping[str, Callable[[], Taken]], *, count: int = ROUNDS) -> list[dict[str, Taken]]:
     """Every side once a round; who begins changes each round, so that a slow moment favours nobody."""
     names = list(sides)
     taken = []

@@ -8,6 +8,8 @@ from django.db import connection
 from accounts.identity.local import start_session
 from accounts.models import Plan, Subscription, User
 from accounts.usage import FREE
+from analysis.chat.models import ChatSession
+from analysis.models import PostAnalysis, PostAnalysisRequest
 
 PEOPLE = 50
 ROWS_EACH = 1000
@@ -70,6 +72,26 @@ def _make_people() -> None:
     Subscription.objects.bulk_create(subscriptions)
     Subscription.objects.filter(user__in=everybody).update(created_at=START)
     add_activity("analytics_authenticationlog", rows=PEOPLE * ROWS_EACH, users=_ids())
+
+
+def conversations(users: list[UUID], each: int) -> list[UUID]:
+    """So many sessions for each of these users, about analyses whose evidence is as long as it mostly is."""
+    evidence = [{"id": f"k{number}", "kind": "comment", "text": f"{number} " + "words " * 15} for number in range(60)]
+    owners = users * each
+    asked = PostAnalysisRequest.objects.bulk_create(
+        PostAnalysisRequest(user_id=user, platform="x", post_urls=[], status="COMPLETED", total_posts=1, open_posts=0)
+        for user in owners
+    )
+    posts = PostAnalysis.objects.bulk_create(
+        PostAnalysis(
+            request=request, platform="x", platform_post_id=str(number), url=f"https://x.com/i/status/{number}",
+            status="COMPLETED", stage="analyse", stage_since=START, evidence=evidence,
+            verdict={"label": "over", "basis": "3 times the median of 12 posts", "multiple": 3.0, "baseline": {}},
+        )
+        for number, request in enumerate(asked)
+    )  # fmt: skip
+    made = [ChatSession(user_id=user, post_analysis=post) for user, post in zip(owners, posts, strict=True)]
+    return [session.pk for session in ChatSession.objects.bulk_create(made)]
 
 
 def add_activity(table: str, *, rows: int, users: list[UUID]) -> None:

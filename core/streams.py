@@ -40,6 +40,7 @@ from redis import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.event import EventDispatcher
 from redis.exceptions import RedisError
 
 from core import redis
@@ -219,8 +220,8 @@ def _maker(url: str) -> ConnectionPool:
     # A pool only because that reads the address: one that lent connections would keep those of a busy hour, or let
     # readers that block lock out all others. The client's own timeout makes a task of each command, and before
     # Python 3.12 swallows that the reader has left; who it is it would look up in its package's files every time.
-    limits = {"socket_timeout": None, "retry": Retry(NoBackoff(), 0), "driver_info": None}
-    return ConnectionPool.from_url(url, protocol=2, decode_responses=True, **limits)
+    shared = {"socket_timeout": None, "driver_info": None, "event_dispatcher": EventDispatcher()}
+    return ConnectionPool.from_url(url, protocol=2, decode_responses=True, retry=Retry(NoBackoff(), 0), **shared)
 
 
 def encode(name: str, data: Any, *, event_id: str = "") -> bytes:
