@@ -29,8 +29,9 @@ ROUNDS, A_SECOND = 7, 20
 SESSIONS_EACH = 4
 POOL = 8  # connections to PostgreSQL, as a stream process has them by default
 THREADS = 48  # more than there are answers at a time: waiting for a thread is not what is measured
-# Words of an answer, milliseconds between them, and how many are asked for in a round.
-SHORT, LONG, STEADY = (20, 25, 80), (80, 20, 120), (300, 20, 20)
+# Words of an answer, milliseconds between them, and how many are asked for in a round. Long ones last 1.7 seconds, so
+# that 34 are live at a time.
+SHORT, LONG, STEADY = (20, 25, 80), (20, 85, 120), (300, 20, 20)
 LINES = {
     "P11 median": Line("time to the first word, added to the model's own", "ms", 8, 15),
     "P11 p95": Line("the same, 95th percentile", "ms", 20, 40),
