@@ -38,8 +38,6 @@ from django.db import connections
 from django.http import StreamingHttpResponse
 from redis import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.event import EventDispatcher
 from redis.exceptions import RedisError
 
@@ -221,7 +219,7 @@ def _maker(url: str) -> ConnectionPool:
     # readers that block lock out all others. The client's own timeout makes a task of each command, and before
     # Python 3.12 swallows that the reader has left; who it is it would look up in its package's files every time.
     shared = {"socket_timeout": None, "driver_info": None, "event_dispatcher": EventDispatcher()}
-    return ConnectionPool.from_url(url, protocol=2, decode_responses=True, retry=Retry(NoBackoff(), 0), **shared)
+    return ConnectionPool.from_url(url, protocol=2, decode_responses=True, **shared)
 
 
 def encode(name: str, data: Any, *, event_id: str = "") -> bytes:
