@@ -64,7 +64,7 @@ def granian(
     """A server that answers."""
     command = ["granian", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", *words]
     with running_process(name, command, home, core=core, **environment) as process:
-        _wait_until_it_answers(port, process, home / f"{name}.log")
+        wait_until_it_answers(port, process, home / f"{name}.log")
         yield process.pid
 
 
@@ -87,7 +87,7 @@ def running_process(
         process.wait(timeout=START_SECONDS)
 
 
-def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         request = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)

@@ -36,6 +36,11 @@ DRILLS = {
     "garbage": ("vendors", "garbage"),
     "quota": ("quota", "concurrent_quota"),
     "commit": ("crashes", "kill_between_commit_and_message"),
+    "leave": ("chats", "leave"),
+    "chat-worker": ("chats", "kill_worker"),
+    "chat-stream": ("chats", "kill_stream"),
+    "chat-redis": ("chats", "kill_chat_redis"),
+    "chat-model": ("chats", "kill_model"),
 }
 
 
@@ -89,6 +94,9 @@ def _be_a_development_machine(home: Path, *, vendor_port: int) -> None:
         "ANALYSIS_LEASE_SECONDS": "2",
         "REMAP_SIGTERM": "SIGQUIT",
         "OUTBOUND_ALLOWED_HOSTS": f"127.0.0.1:{vendor_port}",
+        "SELF_HOSTED_LLM_URL": f"http://127.0.0.1:{vendor_port}",
+        "SELF_HOSTED_LLM_REQUESTS_PER_MINUTE": "100000",
+        "CHAT_PROVIDERS": "openai_compatible",
     }
 
 

@@ -61,10 +61,19 @@ def _empty() -> None:
 
 
 def _kill_redis(home: Path) -> None:
+    end_redis(home)
+    time.sleep(0.3)
+    start_redis(home)
+
+
+def end_redis(home: Path) -> None:
+    """At once, with all it knew."""
     os.kill(redis.client().info("server")["process_id"], signal.SIGKILL)
     shutil.rmtree(home / "redis" / "appendonlydir", ignore_errors=True)
     (home / "redis" / "appendonly.aof").unlink(missing_ok=True)
-    time.sleep(0.3)
+
+
+def start_redis(home: Path) -> None:
     embedded_redis.ensure(home, durable=True)
     redis.client().connection_pool.disconnect()
 

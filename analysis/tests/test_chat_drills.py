@@ -1,0 +1,45 @@
+"""The short form of drill 29: answers on their way, from a real worker through a real server, while everything dies.
+
+`python -m benchmarks.drills leave chat-worker chat-stream chat-redis chat-model` has it at length.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("leave", "chat-worker", "chat-redis")
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, dict[str, Any]]:
+    """What each drill saw, by its name."""
+    command = [sys.executable, "-m", "benchmarks.drills", *NAMES, "--short"]
+    ran = subprocess.run(command, cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True, check=False)
+    outcomes = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    assert [outcome["drill"] for outcome in outcomes] == list(NAMES), ran.stderr[-3000:]
+    return {outcome["drill"]: outcome for outcome in outcomes}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_shown_is_what_is_kept_and_paid_for(seen, name):
+    assert seen[name]["broken"] == []
+
+
+def test_browsers_that_leave_in_mid_word_show_each_word_once(seen):
+    assert (seen["leave"]["complete"], seen["leave"]["disconnects"]) == (12, 120)
+
+
+def test_an_answer_whose_worker_was_killed_ends_within_a_minute_with_what_was_shown(seen):
+    killed = seen["chat-worker"]
+    assert killed["interrupted"] == 8
+    assert killed["seconds"] < 60
+
+
+def test_redis_may_die_in_mid_answer_and_be_away_for_those_who_ask(seen):
+    assert seen["chat-redis"]["complete"] == 12
