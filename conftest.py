@@ -1,6 +1,7 @@
 """What every test stands on; the servers are started by tests/environment.py."""
 
 import pytest
+from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -9,6 +10,22 @@ from accounts.models import User
 from accounts.usage import ensure_live_subscription
 from config.celery import app as celery_app
 from core import redis
+from tests.pristine import keep_pristine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two processes share the work, what a module makes once for all of its tests is made in one of them."""
+    for item in items:
+        known = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+        if any(fixtures[-1].scope == "module" for fixtures in known):
+            # The drills share one process: two of them side by side would only be in each other's way.
+            item.add_marker(pytest.mark.xdist_group("drills" if "drills" in item.nodeid else item.path.name))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    with django_db_blocker.unblock():
+        keep_pristine(connection)
 
 
 @pytest.fixture(autouse=True)

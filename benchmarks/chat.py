@@ -80,7 +80,7 @@ def running(home: Path) -> Iterator[Relay]:
         "SELF_HOSTED_LLM_URL": f"http://127.0.0.1:{model_port}", "SELF_HOSTED_LLM_REQUESTS_PER_MINUTE": "100000000",
         "CHAT_PROVIDERS": "openai_compatible", "DB_POOL_SIZE": str(POOL),
     }  # fmt: skip
-    asgi = ["--interface", "asgi", "--workers", "1", "--no-ws"]
+    asgi = ["--interface", "asgi", "--workers", "1", "--no-ws", "--workers-kill-timeout", "10"]
     worker = ["celery", "--app", "config", "worker", "--queues", "chat", "--pool", "threads", "--without-gossip"]
     worker += ["--concurrency", str(THREADS), "--without-mingle", "--loglevel", "WARNING"]
     with contextlib.ExitStack() as stack:

@@ -52,7 +52,8 @@ class Seen:
 
 def measure(home: Path, wanted: set[str]) -> list[Figure]:
     port, everybody = servers.free_port(), people()
-    words = ["--interface", "asgi", "--workers", "1", "--no-ws", "config.asgi:application"]
+    words = ["--interface", "asgi", "--workers", "1", "--no-ws", "--workers-kill-timeout", "10"]
+    words += ["config.asgi:application"]
     answers = _answers(everybody)
     with servers.only("ours", home) as api, servers.granian("stream", port, words, home) as stream:
         # What it loads with its first stream is no stream's.

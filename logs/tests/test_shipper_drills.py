@@ -40,7 +40,8 @@ for kill in range(20):
     shipper = os.fork()
     if not shipper:
         Shipper(settings.SPOOL_DIR).run(Event())
-    time.sleep(random.uniform(0.03, 0.15))
+    # Longer and longer, so that some have begun to ship on a machine that is slow to begin.
+    time.sleep(random.uniform(0.03, 0.15) * (1 + kill / 5))
     os.kill(shipper, signal.SIGKILL)
     assert os.waitpid(shipper, 0)[1] == signal.SIGKILL
 """
