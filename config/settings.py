@@ -31,6 +31,7 @@ from config.analyst import (  # noqa: F401  (settings like all others; they fill
 from config.money import (  # noqa: F401
     STRIPE_SECRET_KEY, STRIPE_URL, STRIPE_WEBHOOK_SECRET,
 )  # fmt: skip
+from config.money import DODO_API_KEY, DODO_LIVE, DODO_URL, DODO_WEBHOOK_SECRET  # noqa: F401
 from config.vendors import (  # noqa: F401
     BRIGHTDATA_API_KEY, BRIGHTDATA_DATASETS, BRIGHTDATA_URL, BRIGHTDATA_WEBHOOK_TOKEN, COMMENTS_PER_POST,
     FRAMES_PER_VIDEO, IMAGE_MAX_BYTES, MEDIA_DAYS, MEDIA_LINK_SECONDS, MEDIA_ROOT, MEDIA_STORAGE,
