@@ -1,6 +1,11 @@
-"""What the environment says of those who take payments for us."""
+"""What the environment says of those through whom we are paid."""
 
 from config.env import env
+
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_URL = env.str("STRIPE_URL", default="https://api.stripe.com").rstrip("/")
+# Two for the day on which it is changed.
+STRIPE_WEBHOOK_SECRET = env.list("STRIPE_WEBHOOK_SECRET", default=[])
 
 DODO_API_KEY = env.str("DODO_API_KEY", default="")
 # Without it, the address that the SDK knows for the mode.
@@ -8,6 +13,4 @@ DODO_URL = env.str("DODO_URL", default="").rstrip("/")
 # Dodo's own SDK would charge real cards unless told otherwise.
 DODO_LIVE = env.bool("DODO_LIVE", default=False)
 # Several while one is being changed: the old one signs for 24 hours more.
-DODO_WEBHOOK_SECRET: list[str] = [
-    secret.strip() for secret in env.list("DODO_WEBHOOK_SECRET", default=[]) if secret.strip()
-]
+DODO_WEBHOOK_SECRET = env.list("DODO_WEBHOOK_SECRET", default=[])
