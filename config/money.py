@@ -4,6 +4,8 @@ from config.env import env
 
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
 STRIPE_URL = env.str("STRIPE_URL", default="https://api.stripe.com").rstrip("/")
+# A charge waits for the bank; whoever gives up sooner does not know whether there was one.
+STRIPE_SECONDS = env.float("STRIPE_SECONDS", default=30.0)
 # Two for the day on which it is changed.
 STRIPE_WEBHOOK_SECRET = env.list("STRIPE_WEBHOOK_SECRET", default=[])
 
@@ -12,5 +14,7 @@ DODO_API_KEY = env.str("DODO_API_KEY", default="")
 DODO_URL = env.str("DODO_URL", default="").rstrip("/")
 # Dodo's own SDK would charge real cards unless told otherwise.
 DODO_LIVE = env.bool("DODO_LIVE", default=False)
+# How long one call may take.
+DODO_SECONDS = env.float("DODO_SECONDS", default=30.0)
 # Several while one is being changed: the old one signs for 24 hours more.
 DODO_WEBHOOK_SECRET = env.list("DODO_WEBHOOK_SECRET", default=[])
