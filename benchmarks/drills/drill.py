@@ -3,9 +3,10 @@
 import contextlib
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from analysis.models import PostAnalysis
@@ -47,9 +48,18 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def workers(scene: Scene, folder: Path, plan: Plan, **named: tuple[str, ...]) -> Iterator[Fleet]:
+def workers(
+    scene: Scene,
+    folder: Path,
+    plan: Plan,
+    *,
+    room_mb: int = 0,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    **named: tuple[str, ...],
+) -> Iterator[Fleet]:
     """A fleet with its sweeper."""
     with fleet(scene.nursery, folder, plan) as all_of_them:
+        all_of_them.room_mb, all_of_them.environment = room_mb, {**environment}
         all_of_them.start_sweeper()
         for name, words in named.items():
             all_of_them.start(name, *words)

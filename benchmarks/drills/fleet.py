@@ -49,11 +49,15 @@ class Fleet:
     faults: list[Fault] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)  # because they died by themselves
     soft_seconds: float = 2.0
+    room_mb: int = 0  # of memory, if there is a limit
+    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, name: str, *words: str) -> None:
         self.workers[name] = words
         options = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING", "--hostname", f"{name}@drill"]
-        self.running[name] = self._order(words=["worker", *words, *options], soft=self.soft_seconds)
+        self.running[name] = self._order(
+            words=["worker", *words, *options], soft=self.soft_seconds, room_mb=self.room_mb
+        )
 
     def start_sweeper(self) -> None:
         self.running["sweeper"] = self._order(sweep=SWEEP_SECONDS)
@@ -92,7 +96,8 @@ class Fleet:
         self.running.clear()
 
     def _order(self, **order: Any) -> int:
-        order |= {"environment": {"DRILL_FOLDER": str(self.folder)}, "log": str(self.folder / "workers.log")}
+        environment = {**self.environment, "DRILL_FOLDER": str(self.folder)}
+        order |= {"environment": environment, "log": str(self.folder / "workers.log")}
         assert self.nursery.stdin
         assert self.nursery.stdout
         self.nursery.stdin.write(json.dumps(order) + "\n")

@@ -7,13 +7,16 @@ and whoever takes a request and dies of it.
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, transaction
 
 from accounts.models import User
@@ -55,6 +58,10 @@ def live(order: dict[str, Any]) -> None:
         os.dup2(file, number)
     os.environ |= order["environment"]
     app.conf.worker_soft_shutdown_timeout = order.get("soft", app.conf.worker_soft_shutdown_timeout)
+    # Settings were read before there was a worker; the broker's address Celery itself reads anew.
+    settings.REDIS_URL = os.environ["REDIS_URL"]
+    if room := order.get("room_mb"):
+        limit_memory(room)
     acts = {"sweep": sweep_for_ever, "die": die_after_commit, "words": app.worker_main}
     try:
         for name, act in acts.items():
@@ -63,6 +70,12 @@ def live(order: dict[str, Any]) -> None:
     finally:
         # Never back into the loop above.
         os._exit(0)
+
+
+def limit_memory(room_mb: int) -> None:
+    """So much address space more than is taken now, for the worker and all its children."""
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + room_mb * 2**20,) * 2)
 
 
 def sweep_for_ever(pause: float) -> None:

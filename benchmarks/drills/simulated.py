@@ -24,6 +24,8 @@ from core.errors import VendorAnswerInvalid
 # A link is only followed where there is one: every post here begins at the stage behind it.
 NAMES = [name for name in pipeline.STAGES if name != "resolve"]
 POINTS = ("claimed", "calling", "made", "checked")
+# As much as a greedy stage uses, before it waits for its end.
+BITE_BYTES, MOST_BITES = 64 * 2**20, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class Plan:
     most_tries: int | None = None  # where the deaths of workers are no fault of a post
     crashes: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # the stage and the point, once for each post
     poison: Mapping[str, str] = field(default_factory=dict)  # the stage that always takes its worker down
+    hungry: Mapping[str, tuple[str, bool]] = field(default_factory=dict)  # the stage, and whether it uses what it takes
     vendor: str = ""  # an address that the stage called "collect" asks
     deadline: float = 2.0
 
@@ -81,6 +84,14 @@ def _is_first(post: UUID) -> bool:
     return True
 
 
+def _devour(*, uses: bool) -> None:
+    """Take memory until there is a limit: of address space, or the patience of whoever watches over the machine."""
+    taken: list[bytes] = []
+    while not uses or len(taken) < MOST_BITES:
+        taken.append(b"x" * BITE_BYTES if uses else bytes(4 * BITE_BYTES))
+    time.sleep(60.0)
+
+
 class Simulated:
     """Everything as the real stage has it, but for what is done."""
 
@@ -99,6 +110,8 @@ class Simulated:
         _crash_at("calling", work)
         if plan().poison.get(str(work.id)) == work.stage:
             os.kill(os.getpid(), signal.SIGKILL)
+        if plan().hungry.get(str(work.id), [""])[0] == work.stage:
+            _devour(uses=plan().hungry[str(work.id)][1])
         if plan().vendor and work.stage == "collect":
             return self._ask(work)
         time.sleep(plan().seconds.get(work.stage, plan().by_default))
