@@ -7,8 +7,10 @@ from contextlib import ExitStack
 
 from sandbox.brightdata import BrightDataSandbox
 from sandbox.control import Sandbox
+from sandbox.dodo import DodoSandbox
 from sandbox.gemini import GeminiSandbox
 from sandbox.openai_compatible import OpenAICompatibleSandbox
+from sandbox.stripe import StripeSandbox
 from sandbox.supabase import SupabaseSandbox
 from sandbox.twitterapi import TwitterApiSandbox
 from sandbox.youtube_api import YouTubeApiSandbox
@@ -17,8 +19,10 @@ from sandbox.youtube_api import YouTubeApiSandbox
 SANDBOXES: dict[str, Callable[[int], Sandbox]] = {
     "brightdata": lambda port: BrightDataSandbox(port=port),
     "twitterapi": lambda port: TwitterApiSandbox(port=port, invents=True),
+    "stripe": lambda port: StripeSandbox(port=port),
     "supabase": lambda port: SupabaseSandbox(port=port),
     "youtube_api": lambda port: YouTubeApiSandbox(port=port, invents=True),
+    "dodo": lambda port: DodoSandbox(port=port, key="sandbox", invents=True),
     "gemini": lambda port: GeminiSandbox(port=port),
     "openai_compatible": lambda port: OpenAICompatibleSandbox(port=port, key="sandbox"),
 }

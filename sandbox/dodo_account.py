@@ -1,0 +1,171 @@
+"""One account at Dodo on loopback: what its operator does to it, and the pages on which its customers pay."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+from urllib.parse import parse_qs
+
+from sandbox import dodo_cycle as cycle
+from sandbox import dodo_page as pages
+from sandbox.control import Asked, Reply, Sandbox
+from sandbox.dodo_books import GOOD_CARD, Books, Product, Refusal, Thing, found, new_id, stamp
+from sandbox.dodo_post import PAYLOADS, Delivery, Post
+
+SESSION_LIFE = timedelta(hours=24)
+
+
+def guarded(act: Callable[..., Reply]) -> Callable[..., Reply]:
+    """One at a time, and refusals as Dodo words them."""
+
+    @wraps(act)
+    def answer(sandbox: "DodoAccount", asked: Asked, *parts: str) -> Reply:
+        with sandbox.books.lock:
+            try:
+                return act(sandbox, asked, *parts)
+            except Refusal as refusal:
+                return problem(refusal.status, refusal.code)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                return problem(422, "INVALID_REQUEST_BODY")
+
+    return answer
+
+
+class DodoAccount(Sandbox):
+    """One account at Dodo, in test mode, as its customers and its operator see it."""
+
+    def __init__(
+        self, *, port: int = 0, key: str = "", invents: bool = False, webhook_url: str = "", webhook_secret: str = ""
+    ) -> None:
+        super().__init__(port=port)
+        self.key = key or new_id("dodo_test")
+        self.post = Post(self.render, url=webhook_url, secret=webhook_secret)
+        self.books = Books(tell=self.post.add, invents=invents)
+
+    def start(self) -> None:
+        super().start()
+        self.books.url = self.url
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that lead to this account."""
+        return {
+            "DODO_URL": self.url,
+            "DODO_API_KEY": self.key,
+            "DODO_LIVE": False,
+            "DODO_WEBHOOK_SECRET": list(self.post.secrets),
+            "OUTBOUND_ALLOWED_HOSTS": [self.address],
+        }
+
+    # What people and operators do
+
+    def add_product(self, price: int, **fields: Any) -> str:
+        product = Product(id=new_id("pdt"), price=price, **fields)
+        self.books.products[product.id] = product
+        return product.id
+
+    def pay(self, session_id: str, *, card: str = GOOD_CARD) -> Reply:
+        """What the customer does on the page."""
+        with self.books.lock:
+            return self._pay(found(self.books.sessions, session_id), card)
+
+    def force_renewal(self, subscription_id: str) -> None:
+        with self.books.lock:
+            subscription = found(self.books.subscriptions, subscription_id)
+            cycle.update(self.books, subscription, {"next_billing_date": stamp(self.books.now())})
+
+    def set_card(self, subscription_id: str, number: str) -> None:
+        """Change what the card on file does from now on, and tell nobody."""
+        method = self.books.subscriptions[subscription_id]["payment_method_id"]
+        self.books.methods[method]["number"] = number
+
+    def charged(self, subscription_id: str) -> int:
+        """How much was really taken for it."""
+        return sum(each.amount for each in self.books.charges if each.subscription_id == subscription_id)
+
+    def render(self, delivery: Delivery) -> Thing:
+        with self.books.lock:
+            data = dict(getattr(self.books, f"{delivery.about}s")[delivery.thing_id])
+        if delivery.about == "subscription":
+            data["payment_id"] = delivery.payment_id
+        return data | {"payload_type": PAYLOADS[delivery.about]}
+
+    def new_session(self, purpose: str, form: Thing) -> Thing:
+        session_id = new_id("cks")
+        made = {"id": session_id, "purpose": purpose, "created": self.books.now(), "used": False, "payment_id": None}
+        self.books.sessions[session_id] = form | made | {"url": f"{self.url}/session/{session_id}"}
+        return self.books.sessions[session_id]
+
+    # The pages
+
+    @guarded
+    def show_page(self, asked: Asked, session_id: str) -> Reply:
+        session = self._open_session(session_id)
+        if session is None:
+            return pages.gone()
+        if session["purpose"] == "card":
+            return pages.checkout("Another card for your subscription")
+        product = self.books.product(session["product_cart"][0]["product_id"])
+        return pages.checkout(f"{product.price / 100:.2f} {product.currency} every {product.every} {product.interval}")
+
+    @guarded
+    def answer_page(self, asked: Asked, session_id: str) -> Reply:
+        session = self._open_session(session_id)
+        if session is None:
+            return pages.gone()
+        action, card = filled_in(asked, "action"), filled_in(asked, "card") or GOOD_CARD
+        if action == "cancel":
+            # Nothing is used up: the customer may come back.
+            return pages.away(session.get("cancel_url") or session.get("return_url") or "", status="cancelled")
+        return self._pay(session, pages.DECLINED_CARD if action == "decline" else card)
+
+    @guarded
+    def show_portal(self, asked: Asked, session_id: str) -> Reply:
+        session = found(self.books.sessions, session_id)
+        rows = [
+            (f"{each['product_id']}: {each['status']}", "cancel", each["subscription_id"], "Cancel now")
+            for each in self.books.subscriptions.values()
+            if each["customer"]["customer_id"] == session["customer_id"]
+        ]
+        return pages.portal(rows, session["return_url"])
+
+    @guarded
+    def answer_portal(self, asked: Asked, session_id: str) -> Reply:
+        """Whoever cancels here ends it at once, however much is paid for."""
+        customer = self.books.customers[found(self.books.sessions, session_id)["customer_id"]]
+        subscription = found(self.books.subscriptions, filled_in(asked, "cancel"))
+        if subscription["status"] not in cycle.OVER:
+            by = {"actor_type": "customer", "email": customer["email"], "name": customer["name"]}
+            cycle.end(self.books, subscription, by)
+        return Reply(status=303, body=b"", headers={"Location": asked.path})
+
+    def _open_session(self, session_id: str) -> Thing | None:
+        session: Thing = found(self.books.sessions, session_id)
+        is_open = not session["used"] and self.books.now() < session["created"] + SESSION_LIFE
+        return session if is_open else None
+
+    def _pay(self, session: Thing, card: str) -> Reply:
+        back = session.get("return_url") or ""
+        if session["purpose"] == "card":
+            cycle.new_card(self.books, self.books.subscriptions[session["subscription_id"]], card)
+            session["used"] = True
+            return pages.away(back, status="succeeded")
+        session["used"] = True
+        subscription, payment = cycle.buy(self.books, session, card)
+        session["payment_id"] = payment["payment_id"] if payment else None
+        hints = {"subscription_id": subscription["subscription_id"], "status": subscription["status"]}
+        return pages.away(back, **hints)
+
+
+def said(body: Any) -> Reply:
+    """Keys in the order of the alphabet, and null for whatever there is not."""
+    return Reply(body=json.dumps(body, sort_keys=True).encode())
+
+
+def problem(status: int, code: str) -> Reply:
+    message = code.replace("_", " ").capitalize() + "."
+    return Reply(status=status, body={"code": code, "message": message})
+
+
+def filled_in(asked: Asked, name: str) -> str:
+    return (parse_qs(asked.body.decode()).get(name) or [""])[0]
