@@ -173,7 +173,7 @@ class Stripe:
         rows = asking.pages("payments", "invoices", subscription=subscription_id, expand=["data.payments"])
         for row in rows:
             # Why one is open stands so deep that a list does not show it.
-            found = _invoice(reading.required(row, "id")) if row.get("status") in {"open", "uncollectible"} else row
+            found = _invoice(reading.required(row, "id")) if text(row.get("status")) in {"open", "uncollectible"} else row
             if found and found.get("status") != "draft":
                 yield reading.charged(found)
 
@@ -211,7 +211,7 @@ def _item_id(row: Row) -> str:
 
 def _unpaid_since(row: Row) -> datetime | None:
     """Since its oldest open invoice: the latest one moves on with each period that nobody pays for."""
-    if row.get("status") not in reading.OWING:
+    if text(row.get("status")) not in reading.OWING:
         return None
     rows = asking.pages("unpaid", "invoices", subscription=reading.required(row, "id"), status="open")
     return min(filter(None, (moment(row.get("created")) for row in rows)), default=None)
@@ -271,7 +271,7 @@ def _of(product_id: str) -> list[dict[str, Any]]:
 def _release(row: Row) -> None:
     """Take what was planned off a subscription, and leave it running as it is."""
     schedule = entry(row.get("schedule"))
-    if schedule.get("status") in {"active", "not_started"}:
+    if text(schedule.get("status")) in {"active", "not_started"}:
         asking.send("release", f"subscription_schedules/{reading.required(schedule, 'id')}/release", {})
 
 

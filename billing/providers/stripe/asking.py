@@ -17,7 +17,6 @@ from core.http import Answer
 NAME = "stripe"
 # The shapes that `reading` reads. Without it they are those of whatever version the account was opened under.
 VERSION = "2026-10-28.endive"
-CALL_SECONDS = 30.0
 MOST_PAGES, PAGE = 50, 100
 # Never of a status alone: a proxy's 404 would otherwise make every payment we know of vanish.
 GONE = "resource_missing"
@@ -102,8 +101,8 @@ def _ask(operation: str, method: str, path: str, *, headers: Mapping[str, str] |
             "stripe-version": VERSION,
             **(headers or {}),
         },
-        timeout=CALL_SECONDS,
-        read_timeout=CALL_SECONDS,
+        timeout=settings.STRIPE_SECONDS,
+        read_timeout=settings.STRIPE_SECONDS,
         **call,
     )
     return _body(answer)
