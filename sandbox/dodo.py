@@ -92,7 +92,8 @@ class DodoSandbox(DodoAccount):
     @guarded
     def update_method(self, asked: Asked, subscription_id: str) -> Reply:
         subscription = found(self.books.subscriptions, subscription_id)
-        method = asked.json()["payment_method"]
+        # Wrapped or not: the vendor's documents and its SDK do not agree.
+        method = asked.json().get("payment_method") or asked.json()
         if subscription["status"] in cycle.OVER:
             raise Refusal(409, "SUBSCRIPTION_INACTIVE")
         if method["type"] == "existing":
