@@ -27,8 +27,12 @@ def make_user(limit: int = UNLIMITED) -> User:
     return user
 
 
+def addresses(posts: int) -> list[str]:
+    return [f"https://x.com/i/status/{next(_numbers)}" for _ in range(posts)]
+
+
 def ask_for(user: User, posts: int) -> PostAnalysisRequest:
-    return request_analysis(user, [f"https://x.com/i/status/{next(_numbers)}" for _ in range(posts)])
+    return request_analysis(user, addresses(posts))
 
 
 def publish(user: User, posts: int) -> list[UUID]:
