@@ -55,6 +55,7 @@ class StripeSandbox(Sandbox):
         self.loses: list[str] = []  # operations that are done, and whose next answer is lost
         self.keys = Keys()
         self.asked: list[tuple[str, Row]] = []
+        self.kept: dict[str, Row] = {}  # what each operation answered last
 
     def settings(self) -> dict[str, Any]:
         """The settings that lead here."""
@@ -101,7 +102,8 @@ class StripeSandbox(Sandbox):
                     self.asked.append((operation, fields))
                     check_known(operation, fields)
                     row = self.books.shown(act(fields))
-                    return Reply(body=expanded(row, fields.get("expand", []), find=self._find))
+                    self.kept[operation] = expanded(row, fields.get("expand", []), find=self._find)
+                    return Reply(body=self.kept[operation])
             except Refused as refused:
                 return refused.reply
             except (KeyError, IndexError, TypeError, ValueError) as wrong:

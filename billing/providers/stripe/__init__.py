@@ -172,8 +172,9 @@ class Stripe:
         """The newest first, without those that nobody was asked to pay yet."""
         rows = asking.pages("payments", "invoices", subscription=subscription_id, expand=["data.payments"])
         for row in rows:
-            # Why one is open stands so deep that a list does not show it.
-            found = _invoice(reading.required(row, "id")) if text(row.get("status")) in {"open", "uncollectible"} else row
+            # Why one is not paid stands so deep that a list does not show it.
+            is_owed = text(row.get("status")) in {"open", "uncollectible"}
+            found = _invoice(reading.required(row, "id")) if is_owed else row
             if found and found.get("status") != "draft":
                 yield reading.charged(found)
 
