@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -60,8 +61,8 @@ def test_what_was_bought_can_be_read(dodo):
     dodo.books.tax_percent = 23
     product = dodo.add_product(2900)
     before = datetime.now(UTC)
-    subscription = Dodo().subscription(sold(dodo, product_id=product))
-    [payment] = Dodo().payments(subscription.id)
+    subscription: Any = Dodo().subscription(sold(dodo, product_id=product))
+    payment: Any = next(iter(Dodo().payments(subscription.id)))
     assert (subscription.ref, subscription.standing, subscription.product_id) == ("ours-1", Standing.ACTIVE, product)
     assert before <= subscription.period_start <= datetime.now(UTC)
     assert timedelta(days=27) < subscription.period_end - subscription.period_start < timedelta(days=32)
@@ -132,7 +133,7 @@ def test_a_renewal_that_failed_is_owed(dodo, grace):
     subscription_id = sold(dodo)
     dodo.set_card(subscription_id, LATER_DECLINED)
     dodo.force_renewal(subscription_id)
-    owed = Dodo().subscription(subscription_id)
+    owed: Any = Dodo().subscription(subscription_id)
     assert (owed.standing, owed.was_paid) == (Standing.PAST_DUE, False)
     assert owed.unpaid_since == owed.period_end <= datetime.now(UTC)
     assert bool(owed.grace_until) is bool(grace)
@@ -152,7 +153,7 @@ def test_it_ends_at_the_end_unless_it_is_resumed(dodo):
     assert Dodo().subscription(subscription_id).cancels_at_end is False
     Dodo().cancel(subscription_id, now=False)
     dodo.force_renewal(subscription_id)
-    ended = Dodo().subscription(subscription_id)
+    ended: Any = Dodo().subscription(subscription_id)
     assert ended.standing is Standing.ENDED
     assert ended.ended_at <= datetime.now(UTC)
 
@@ -161,7 +162,7 @@ def test_it_ends_at_once_and_once_more_is_no_trouble(dodo):
     subscription_id = sold(dodo)
     Dodo().cancel(subscription_id, now=True)
     Dodo().cancel(subscription_id, now=True)
-    ended = Dodo().subscription(subscription_id)
+    ended: Any = Dodo().subscription(subscription_id)
     assert (ended.standing, ended.period_end > ended.ended_at) == (Standing.ENDED, True)
     for refused in (lambda: Dodo().resume(subscription_id), lambda: Dodo().cancel("sub_1", now=True)):
         with pytest.raises(VendorRefused):
@@ -202,7 +203,7 @@ def test_it_leads_to_the_portal_and_to_the_card(dodo):
 
 def test_an_invoice_is_a_pdf(dodo):
     sold(dodo)
-    payment = Dodo().payment(paid(dodo))
+    payment: Any = Dodo().payment(paid(dodo))
     pdf = Dodo().invoice_pdf(payment.id, payment.invoice_id)
     assert pdf.startswith(b"%PDF-")
     assert payment.invoice_id.encode() in pdf

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from dodopayments.types import WebhookEventType
@@ -20,7 +21,7 @@ from core.webhooks import ForgedWebhook, MalformedWebhook
 from sandbox.dodo import DodoSandbox
 from sandbox.dodo_post import Delivery, Post, new_secret
 
-EVENTS = WebhookEventType.__args__
+EVENTS = get_args(WebhookEventType)
 BODY = b'{"business_id": "bus_1", "data": {"payment_id": "pay_1"}, "type": "payment.succeeded"}'
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

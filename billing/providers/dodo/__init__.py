@@ -150,11 +150,11 @@ class Dodo:
 
     def subscription(self, subscription_id: str) -> Subscribed | None:
         said = _if_there(lambda dodo: dodo.subscriptions.with_raw_response.retrieve(subscription_id))
-        return reading.subscribed(said) if said else None
+        return None if said is None else reading.subscribed(said)
 
     def payment(self, payment_id: str) -> Charged | None:
         said = _if_there(lambda dodo: dodo.payments.with_raw_response.retrieve(payment_id))
-        return reading.charged(said) if said else None
+        return None if said is None else reading.charged(said)
 
     def payments(self, subscription_id: str) -> Iterator[Charged]:
         """The list leaves out taxes and failures, so each is read by itself."""
@@ -164,11 +164,11 @@ class Dodo:
 
     def refund_state(self, refund_id: str) -> Refunded | None:
         said = _if_there(lambda dodo: dodo.refunds.with_raw_response.retrieve(refund_id))
-        return self._refunded(said) if said else None
+        return None if said is None else self._refunded(said)
 
     def dispute(self, dispute_id: str) -> Disputed | None:
         said = _if_there(lambda dodo: dodo.disputes.with_raw_response.retrieve(dispute_id))
-        return reading.disputed(said) if said else None
+        return None if said is None else reading.disputed(said)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Hint:
         return read_event(body, headers)

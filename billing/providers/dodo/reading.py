@@ -19,6 +19,7 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 # A dispute's amount is a text.
 WHOLE = re.compile(r"-?[0-9]{1,18}(\.0+)?")
 CENTURY = 100
+FIRST_MOMENT, LAST_MOMENT = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 # A first charge at the end of a trial comes some seconds late.
 TRIAL_SLACK = timedelta(days=1)
 
@@ -217,9 +218,12 @@ def moment(said: Mapping[str, Any], name: str) -> datetime | None:
         return None
     try:
         when = datetime.fromisoformat(found)
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+        when = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise _odd(name) from None
+    if not FIRST_MOMENT <= when <= LAST_MOMENT:
+        raise _odd(name)
+    return when
 
 
 def link(said: Mapping[str, Any], name: str) -> str:
