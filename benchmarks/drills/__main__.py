@@ -37,6 +37,7 @@ DRILLS = {
     "silence": ("vendors", "silence"),
     "garbage": ("vendors", "garbage"),
     "quota": ("quota", "concurrent_quota"),
+    "midnight": ("midnight", "quota_at_midnight"),
     "commit": ("crashes", "kill_between_commit_and_message"),
     "hung-api": ("posting", "redis_hung"),
     "commit-api": ("posting", "api_dies_after_commit"),

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from accounts.models import UsageEntry, User, UserUsage
+from accounts.usage import TODAY
 from analysis import services
 from analysis.errors import AlreadyOver
 from analysis.models import PostAnalysis
@@ -40,7 +41,7 @@ def concurrent_quota(scene: Scene) -> Outcome:
             outcome = conclude(crew, failed=failed)
     outcome.facts |= {"answers": dict(answers), "samples": len(watch.seen), "most_at_any_moment": max(watch.seen)}
     outcome.require(max(watch.seen) <= LIMIT, "more was used than the limit allows")
-    outcome.require(_exactly_the_limit(user, outcome), "units were free, and somebody was refused")
+    outcome.require(is_exactly_the_limit(user, LIMIT, outcome), "units were free, and somebody was refused")
     return outcome
 
 
@@ -54,9 +55,14 @@ def _all_at_once(user: User, requests: int, chance: random.Random) -> "Counter[s
 
 def _one(user: User, dice: float) -> str:
     try:
-        request = ground.ask_for(user, 1)
+        return ask_once(user, dice)
     except LimitReached:
         return "refused"
+
+
+def ask_once(user: User, dice: float) -> str:
+    """What came of it, where it was not refused."""
+    request = ground.ask_for(user, 1)
     if dice > 0.2:
         return "granted"
     try:
@@ -66,9 +72,10 @@ def _one(user: User, dice: float) -> str:
     return "cancelled"
 
 
-def _exactly_the_limit(user: User, outcome: Outcome) -> bool:
+def is_exactly_the_limit(user: User, limit: int, outcome: Outcome) -> bool:
     """When all is quiet, what is left can be spent to the last unit, and not one more."""
-    left = LIMIT - (UserUsage.objects.filter(user=user).aggregate(used=Sum("url_lookups"))["used"] or 0)
+    today = UserUsage.objects.filter(user=user, day=TODAY)
+    left = limit - (today.aggregate(used=Sum("url_lookups"))["used"] or 0)
     outcome.facts["left_at_the_end"] = left
     with transaction.atomic():
         granted = Counter(_one(user, 1.0) for _ in range(left + 5))
@@ -77,7 +84,7 @@ def _exactly_the_limit(user: User, outcome: Outcome) -> bool:
 
 
 class Watch:
-    """Looks every 50 ms how many units are used."""
+    """Looks every 50 ms how many units of one day are used."""
 
     def __init__(self, user: User) -> None:
         self.user, self.seen = user, [0]
@@ -94,9 +101,11 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
-            entered = UsageEntry.objects.filter(user=self.user, given_back_at=None).aggregate(used=Sum("amount"))[
-                "used"
-            ]
-            counted = UserUsage.objects.filter(user=self.user).aggregate(used=Sum("url_lookups"))["used"]
-            self.seen.append(max(entered or 0, counted or 0))
+            self.seen.append(
+                max(self._most(UsageEntry, "amount", given_back_at=None), self._most(UserUsage, "url_lookups"))
+            )
         connection.close()
+
+    def _most(self, rows: type[UsageEntry] | type[UserUsage], units: str, **which: None) -> int:
+        days = rows.objects.filter(user=self.user, **which).values("day").annotate(used=Sum(units))
+        return max((day["used"] for day in days), default=0)
