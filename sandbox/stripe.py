@@ -10,6 +10,7 @@ Another process renews with `POST /_control/renewals {"subscription": "sub_...",
 at the address it gives to `POST /_control/webhook {"url": "..."}`.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -53,6 +54,7 @@ class StripeSandbox(Sandbox):
         self.books = Subscriptions(self.outbox)
         self.books.invents = invents
         self.loses: list[str] = []  # operations that are done, and whose next answer is lost
+        self.takes = 0.0  # seconds for each request of the API
         self.keys = Keys()
         self.asked: list[tuple[str, Row]] = []
         self.kept: dict[str, Row] = {}  # what each operation answered last
@@ -97,6 +99,7 @@ class StripeSandbox(Sandbox):
         fields = _fields(asked)
 
         def acted() -> Reply:
+            time.sleep(self.takes)
             try:
                 with self._lock:
                     self.asked.append((operation, fields))
