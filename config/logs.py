@@ -12,7 +12,15 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from core.redaction import redacted, redacted_lines
 
-CHATTY = ("httpcore", "httpx", "google_genai", "celery.beat", "celery.worker.strategy", "celery.app.trace")
+CHATTY = (
+    "httpcore",
+    "httpx",
+    "google_genai",
+    "dodopayments",
+    "celery.beat",
+    "celery.worker.strategy",
+    "celery.app.trace",
+)
 # Whose details are values without names: statements with their parameters, messages with their arguments.
 INDISCREET = ("django.db.backends", "celery.pool", "amqp", "kombu")
 # Texts of several lines, on purpose.

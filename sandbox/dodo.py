@@ -157,6 +157,19 @@ class DodoSandbox(DodoAccount):
             raise Refusal(404, "NOT_FOUND")
         return Reply(body=PDF % invoice.encode(), headers={"Content-Type": "application/pdf"})
 
+    @guarded
+    def create_webhook(self, asked: Asked) -> Reply:
+        """From now on what happens is sent there as well."""
+        form = asked.json()
+        self.post.webhook_url = form["url"]
+        named = {"id": "ep_1", "url": form["url"], "description": form.get("description") or "", "metadata": {}}
+        more = {"disabled": False, "filter_types": form.get("filter_types"), "rate_limit": None}
+        return said(named | more | {"created_at": stamp(self.books.now()), "updated_at": stamp(self.books.now())})
+
+    @guarded
+    def get_webhook_secret(self, asked: Asked, webhook_id: str) -> Reply:
+        return said({"secret": self.post.secrets[-1]})
+
     routes = [
         Route("checkouts.create", "POST", r"/checkouts", create_checkout),
         Route("checkouts.retrieve", "GET", r"/checkouts/(\w+)", get_checkout),
@@ -176,6 +189,8 @@ class DodoSandbox(DodoAccount):
         Route("customers.cards", "GET", r"/customers/(\w+)/payment-methods", list_methods),
         Route("customers.portal", "POST", r"/customers/(\w+)/customer-portal/session", open_portal),
         Route("invoices.retrieve", "GET", r"/invoices/payments/(\w+)", get_invoice),
+        Route("webhooks.create", "POST", r"/webhooks", create_webhook),
+        Route("webhooks.secret", "GET", r"/webhooks/(\w+)/secret", get_webhook_secret),
         Route("page.show", "GET", r"/session/(\w+)", DodoAccount.show_page),
         Route("page.answer", "POST", r"/session/(\w+)", DodoAccount.answer_page),
         Route("portal.show", "GET", r"/portal/(\w+)", DodoAccount.show_portal),

@@ -1,5 +1,7 @@
 """Dodo does what our contract wants, against its sandbox over real HTTP."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +11,7 @@ from pytest_django import Settings
 
 from billing.providers.contract import Buyer, Standing
 from billing.providers.dodo import Dodo
+from billing.providers.dodo.door import client
 from billing.tests.dodo_shop import ANA, led_to, offered, paid, sold
 from core import calls
 from core.errors import NotConfigured, VendorRefused
@@ -37,6 +40,19 @@ def test_a_key_that_cannot_be_sent_is_none(settings, key):
     settings.DODO_API_KEY = key
     with pytest.raises(NotConfigured):
         Dodo().subscription("sub_1")
+
+
+def test_nobody_pays_for_the_sdk_who_moves_no_money():
+    """It takes half a second and 38 MB to import."""
+    look = "import sys, billing.providers.dodo; sys.exit('dodopayments' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", f"import django; django.setup(); {look}"], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("live", "host"), [(False, "test.dodopayments.com"), (True, "live.dodopayments.com")])
+def test_it_charges_no_real_card_unless_told_to(live, host, monkeypatch):
+    monkeypatch.setenv("DODO_PAYMENTS_BASE_URL", "https://live.dodopayments.com")
+    asked = client("dodo_key", "", live)
+    assert (asked.base_url.host, asked.max_retries) == (host, 0)
 
 
 # Buying

@@ -1,6 +1,7 @@
 """The sandbox's Dodo keeps to the protocol it stands for: what it answers is what the vendor's own SDK can read."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
@@ -135,6 +136,14 @@ def test_a_page_works_once(dodo, api, browser):
     statuses = [browser.post(session["checkout_url"], data={"action": "pay"}).status_code for _ in range(3)]
     assert statuses == [303, 410, 410]
     assert browser.get(session["checkout_url"]).status_code == 410
+    assert len(dodo.books.charges) == 1
+
+
+def test_an_impatient_customer_is_charged_once(dodo, api, browser):
+    session = checkout(dodo, api)
+    with ThreadPoolExecutor(8) as pool:
+        pressed = [pool.submit(browser.post, session["checkout_url"], data={"action": "pay"}) for _ in range(8)]
+    assert sorted(each.result().status_code for each in pressed) == [303] + 7 * [410]
     assert len(dodo.books.charges) == 1
 
 

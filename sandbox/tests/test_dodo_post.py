@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from dodopayments.types import WebhookDetails
 from standardwebhooks import Webhook
 
 from sandbox.dodo import DodoSandbox
@@ -79,3 +80,12 @@ def test_it_delivers_what_waits_in_any_order_and_again(dodo, api):
         assert dodo.post.deliver(receiver.url, [*waiting, *waiting], shuffled=True) == [200] * 8
         assert sorted(receiver.ids) == sorted(each.id for each in [*waiting, *waiting])
     assert dodo.post.deliver(receiver.url, waiting[:1]) == [0]
+
+
+def test_an_address_for_webhooks_is_given_over_the_api(dodo, api):
+    with Receiver() as receiver:
+        WebhookDetails.model_validate(api.post("/webhooks", json={"url": receiver.url}).json())
+        dodo.pay(checkout(dodo, api)["session_id"])
+        dodo.post.settle()
+        assert len(receiver.ids) == len(dodo.post.deliveries) == 4
+    assert api.get("/webhooks/ep_1/secret").json() == {"secret": dodo.post.secrets[0]}
