@@ -21,6 +21,8 @@ from core import streams
 log = structlog.get_logger(__name__)
 # How long a stream that is not there yet is waited for, and the pause before the row is looked at instead.
 PATIENCE, LOOK_SECONDS = 5.0, 0.2
+# How often a browser is told that it is still connected, and the row is asked whether the last event was lost.
+HEARTBEAT_SECONDS = 15.0
 # The pause while the database is away.
 REST_SECONDS = 1.0
 
@@ -42,8 +44,9 @@ async def follow(message_id: UUID, shown: int, *, is_new: bool = False) -> Async
         async for chunk in teller.listen():
             yield chunk
         row = await teller.look()
-        if row is None:
+        if row is None or row.status == ChatMessage.Status.STREAMING:
             yield streams.HEARTBEAT
+            await asyncio.sleep(LOOK_SECONDS)
     for chunk in teller.end(row):
         yield chunk
 
@@ -64,15 +67,22 @@ class _Teller:
             await asyncio.sleep(REST_SECONDS)
             return None
 
+    async def has_ended(self) -> bool:
+        row = await self.look()
+        return row is not None and row.status != ChatMessage.Status.STREAMING
+
     async def listen(self) -> AsyncGenerator[bytes, None]:
-        """What the stream has, to its last event; where it is gone or has lost words, a moment's rest."""
+        """What the stream has, to its last event, or to where it is gone or has lost words."""
+        stream = stream_of(self.message_id)
         try:
-            async for event in streams.tail(stream_of(self.message_id), patience=PATIENCE):
+            async for event in streams.tail(stream, heartbeat=HEARTBEAT_SECONDS, patience=PATIENCE):
                 if event is None:
                     yield streams.HEARTBEAT
+                    if await self.has_ended():
+                        return
                     continue
                 if event.last:
-                    return
+                    return  # or it is about to: whoever ends it from outside says so first
                 data = orjson.loads(event.data)
                 # Redis has lost words: the row will have them in a moment.
                 if event.name == "token" and data["at"] > self.shown:
@@ -80,8 +90,7 @@ class _Teller:
                 if chunk := self._pass_on(event.name, data):
                     yield chunk
         except streams.StreamGone:
-            yield streams.HEARTBEAT
-        await asyncio.sleep(LOOK_SECONDS)
+            return
 
     def _pass_on(self, name: str, data: Any) -> bytes | None:
         """An event of the stream; of a token, what was not shown yet."""
