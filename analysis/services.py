@@ -13,6 +13,8 @@ from accounts.models import UsageEntry, UsageKind, User
 from accounts.usage import check_usage_limit, get_user_plan, give_back, increment_usage, refuse_beyond
 from analysis import engine, pipeline
 from analysis.addresses import is_link, read_addresses
+from analysis.chat.answering import interrupt
+from analysis.chat.models import ChatMessage
 from analysis.comparing.figures import counted
 from analysis.engine import unit_of
 from analysis.errors import AlreadyOver, NothingToRetry
@@ -167,12 +169,20 @@ def _return_units(sources: Iterable[str]) -> None:
 
 def remove(user: User, request_id: UUID) -> None:
     """Remove a request with all that hangs on it; one that has not ended is called off first."""
+    _stop_answers(user, request_id)
     with transaction.atomic():
         with suppress(AlreadyOver):
             cancel(user, request_id)
         # Held, so that nobody begins with one of them again, and what was found to hang on them is all.
         list(_posts_of(user, request_id).select_for_update(of=("self",)).order_by("pk").values_list("pk"))
         PostAnalysisRequest.objects.filter(pk=request_id, user=user).delete()
+
+
+def _stop_answers(user: User, request_id: UUID) -> None:
+    """Whoever listens hears of it, and what was not begun is not paid for."""
+    of_request = ChatMessage.objects.filter(session__user=user, session__post_analysis__request=request_id)
+    for message_id in of_request.filter(status=ChatMessage.Status.STREAMING).values_list("pk", flat=True):
+        interrupt(message_id, code="removed", message="The analysis was removed.")
 
 
 def _posts_of(user: User, request_id: UUID) -> QuerySet[PostAnalysis]:

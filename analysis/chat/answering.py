@@ -22,7 +22,7 @@ from analysis.chat import recall
 from analysis.chat.citing import citations_of, cited_in
 from analysis.chat.models import ChatMessage
 from analysis.chat.speech import Speech
-from analysis.chat.stream import Voice, tell, text_told
+from analysis.chat.stream import Voice, gone_on, tell, words_told
 from analysis.dossier import Dossier
 from analysis.errors import NoAnswer
 from analysis.leases import Leases
@@ -198,12 +198,17 @@ def fail(message_id: UUID, problem: Problem, *, text: str, cost: int | None) -> 
 
 def interrupt(message_id: UUID, *, code: str, message: str) -> bool:
     """End an answer from outside, with what was shown of it."""
-    kept = ChatMessage.objects.filter(pk=message_id).values_list("content", flat=True).first() or ""
-    text = max(kept, text_told(message_id), key=len)
-    ended = _end(message_id, status=Status.INTERRUPTED, content=text, error_code=code)
-    if ended:
-        tell(message_id, "error", {"code": code, "message": message}, at=len(text), last=True)
-    return ended
+    still_open = ChatMessage.objects.filter(pk=message_id, status=Status.STREAMING)
+    if not still_open.exists():
+        return False
+    # First: its worker goes on telling until it finds out, and behind the last event nobody listens.
+    tell(message_id, "error", {"code": code, "message": message}, at=0, last=True)
+    told = words_told(message_id)
+    with transaction.atomic():
+        kept = still_open.select_for_update(no_key=True).values_list("content", flat=True).first()
+        if kept is None:
+            return False
+        return _end(message_id, status=Status.INTERRUPTED, content=gone_on(kept, told), error_code=code)
 
 
 def _end(message_id: UUID, *, status: str, content: str, **columns: object) -> bool:

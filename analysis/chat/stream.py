@@ -7,6 +7,7 @@ characters told so far: Last-Event-ID goes on behind them, out of the stream or,
 import os
 import threading
 import time
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -26,18 +27,23 @@ def tell(message_id: UUID, event: str, data: dict[str, Any], *, at: int, last: b
     streams.append(stream_of(message_id), event, data, event_id=str(at), last=last)
 
 
-def text_told(message_id: UUID) -> str:
-    """What has been shown of an answer; nothing where that cannot be known."""
+def words_told(message_id: UUID) -> list[tuple[int, str]]:
+    """What was told of an answer up to its last event, each with its place; nothing where that cannot be known."""
     try:
         events = streams.read(stream_of(message_id))
     except redis.RedisAway:
-        return ""
-    told = ""
-    for event in events:
-        if event.name == "token":
-            data = orjson.loads(event.data)
-            told = told[: data["at"]] + data["text"]
-    return told
+        return []
+    heard = takewhile(lambda event: not event.last, events)
+    told = (orjson.loads(event.data) for event in heard if event.name == "token")
+    return [(data["at"], data["text"]) for data in told]
+
+
+def gone_on(text: str, told: list[tuple[int, str]]) -> str:
+    """A text, and what was told behind it: up to where words were lost, for nobody was shown what comes after."""
+    for at, words in told:
+        if at <= len(text):
+            text += words[len(text) - at :]
+    return text
 
 
 class Voice:

@@ -1,0 +1,153 @@
+"""How answers end: whatever ends them, what is kept is what was shown, and nobody goes on listening for an hour."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+from django.db import connection
+
+from accounts.models import UserUsage
+from analysis import services as analyses
+from analysis.chat import answering, services, tail
+from analysis.chat.models import ChatMessage
+from analysis.chat.stream import stream_of, tell
+from analysis.models import PostAnalysisRequest
+from analysis.tests.talking import answer_row, events_in, session_of, text_in, watch
+from core import redis
+from sandbox.openai_compatible import OpenAICompatibleSandbox
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture
+def model(settings):
+    """A model on loopback that a chat asks, and nobody after it."""
+    with OpenAICompatibleSandbox() as sandbox:
+        for name, value in sandbox.settings().items():
+            setattr(settings, name, value)
+        settings.CHAT_PROVIDERS = ["openai_compatible"]
+        yield sandbox
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Heartbeats that a test need not wait for."""
+    monkeypatch.setattr(tail, "HEARTBEAT_SECONDS", 0.2)
+
+
+def at_once(work):
+    """Something that is done beside the test, on a thread with a connection of its own."""
+
+    def run():
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def questions(user):
+    return sum(UserUsage.objects.filter(user=user).values_list("questions_asked", flat=True))
+
+
+def begun(user, *, content=""):
+    """An answer that a worker has begun."""
+    asked = services.ask(user, session_of(user).pk, "What?")
+    ChatMessage.objects.filter(pk=asked.pk).update(fence=1, content=content)
+    return asked
+
+
+def remove_analysis(user):
+    """One that is over, with all that hangs on it."""
+    PostAnalysisRequest.objects.update(status="COMPLETED", open_posts=0)
+    analyses.remove(user, PostAnalysisRequest.objects.get().pk)
+
+
+def meanwhile(message_id, happens):
+    """Everything that somebody is told who listens while something happens."""
+
+    async def listen():
+        return b"".join([chunk async for chunk in tail.follow(message_id, 0)])
+
+    async def scenario():
+        listening = asyncio.ensure_future(listen())
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(lambda: at_once(happens).join())
+        return await asyncio.wait_for(listening, 10)
+
+    return events_in(asyncio.run(scenario()))
+
+
+def test_an_answer_whose_last_event_was_lost_ends_all_the_same(user, impatient):
+    asked = begun(user)
+    tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
+    told = meanwhile(
+        asked.pk, lambda: ChatMessage.objects.filter(pk=asked.pk).update(content="Three readers", status="complete")
+    )
+    assert text_in(told) == "Three readers"
+    assert told[-1][0] == "done"
+
+
+def test_words_that_are_told_after_an_answer_was_stopped_are_shown_to_nobody(user):
+    """Its worker finds out a moment later, and goes on telling until then."""
+    asked = begun(user)
+    tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
+    told = meanwhile(asked.pk, lambda: services.stop(user, asked.pk))
+    assert text_in(told) == told[-1][2]["answer"]["content"] == answer_row(asked.pk).content == "Three "
+
+
+@pytest.mark.parametrize("turn", range(6))
+def test_of_an_answer_that_is_stopped_every_word_is_kept_that_was_shown(user, model, turn):
+    model.says, model.token_delay = "word " * 300, 0.003
+    asked = services.ask(user, session_of(user).pk, "What?")
+    worker = at_once(lambda: answering.answer(asked.pk))
+
+    def stop():
+        deadline = time.monotonic() + 5
+        while redis.client().xlen(f"stream:{stream_of(asked.pk)}") < 3 and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(0.011 * turn)
+        services.stop(user, asked.pk)
+
+    told = meanwhile(asked.pk, stop)
+    worker.join()
+    assert text_in(told) == answer_row(asked.pk).content
+    assert told[-1][2]["code"] == "cancelled"
+
+
+def test_where_the_stream_has_lost_words_what_is_kept_has_no_hole(user):
+    asked = begun(user, content="one two ")
+    # "three " was lost on its way, so nobody has been shown what comes behind it.
+    tell(asked.pk, "token", {"text": "one two ", "at": 0}, at=8)
+    tell(asked.pk, "token", {"text": "four five six", "at": 14}, at=27)
+    services.stop(user, asked.pk)
+    assert answer_row(asked.pk).content == text_in(watch(asked.pk)) == "one two "
+
+
+def test_what_has_ended_cannot_be_stopped_and_leaves_nothing_behind(user):
+    asked = services.ask(user, session_of(user).pk, "What?")
+    answering.answer(asked.pk)
+    redis.client().flushall()
+    with pytest.raises(services.NothingToStop):
+        services.stop(user, asked.pk)
+    assert not redis.client().exists(f"stream:{stream_of(asked.pk)}")
+
+
+def test_whoever_listens_to_an_answer_whose_analysis_is_removed_hears_so_at_once(user):
+    asked = begun(user)
+    tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
+    told = meanwhile(asked.pk, lambda: remove_analysis(user))
+    assert told[-1][:2] == ("error", "6")
+    assert told[-1][2]["code"] == "removed"
+    assert not ChatMessage.objects.exists()
+
+
+def test_a_question_whose_analysis_is_removed_before_a_word_was_said_costs_nothing(user):
+    services.ask(user, session_of(user).pk, "What?")
+    assert questions(user) == 1
+    remove_analysis(user)
+    assert questions(user) == 0
