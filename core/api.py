@@ -8,10 +8,11 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.validators import RegexValidator
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
+from psycopg.errors import ForeignKeyViolation
 from rest_framework import exceptions
 from rest_framework.fields import empty
 from rest_framework.generics import GenericAPIView
@@ -119,6 +120,10 @@ def _from_database(error: Exception) -> errors.Problem | None:
     if isinstance(error, DataError):
         # The last net under a value that no validation foresaw: PostgreSQL would not take it.
         return errors.Invalid("The request holds a value that cannot be stored.")
+    if isinstance(error, IntegrityError) and isinstance(error.__cause__, ForeignKeyViolation):
+        # What it belongs to was there when the request looked, and was removed before it was done.
+        logger.warning("removed_meanwhile", constraint=error.__cause__.diag.constraint_name)
+        return errors.Missing()
     if isinstance(error, (OperationalError, InterfaceError)):
         logger.error("database_away", error=type(error).__name__)
         return errors.DatabaseUnavailable(retry_after=2)
