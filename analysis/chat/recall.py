@@ -120,10 +120,13 @@ def _talk(answer: ChatMessage) -> Sequence[Message]:
     room = TALK
     for role, content in TURNS.rows(session=answer.session_id, before=answer.pk):
         text = content[:LONGEST_TURN]
-        room -= len(text)
+        # What was not answered is no turn: not every model takes two questions in a row.
+        if role == ChatMessage.Role.USER and kept and kept[-1].role == "user":
+            continue
         # The question that is to be answered is there whatever its length.
-        if room < 0 and kept:
+        if len(text) > room and kept:
             break
+        room -= len(text)
         kept.append(Message(role="user" if role == ChatMessage.Role.USER else "assistant", text=text))
     while kept and kept[-1].role == "assistant":
         kept.pop()
