@@ -96,12 +96,12 @@ class _Answer:
     flushed_at: float = field(default_factory=time.monotonic)
 
     def give(self) -> None:
-        dossier = recall.dossier_of(self.analysis)
-        messages = recall.messages_for(self.message, self.analysis, dossier)
         with heard() as calls:
             try:
-                end = self._say(messages)
+                dossier = recall.dossier_of(self.analysis)
+                end = self._say(recall.messages_for(self.message, self.analysis, dossier))
             except Stopped:
+                ChatMessage.objects.filter(pk=self.message.pk).update(cost_micros=cost_of(calls))
                 return
             except Problem as problem:
                 fail(self.message.pk, problem, text=self.text, cost=cost_of(calls))
