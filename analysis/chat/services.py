@@ -1,6 +1,7 @@
 """What can be done with a conversation: begin it, ask, wait for an answer, stop one."""
 
 import time
+from threading import BoundedSemaphore
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +22,9 @@ from core.streams import close_connections
 
 # How often a waiting request looks: what it costs is one look at a key.
 LOOK_SECONDS = 0.15
+# How many requests of a process may wait: each takes one of its threads, of which it has eight or sixteen for all.
+MOST_WAITING = 4
+_places = BoundedSemaphore(MOST_WAITING)
 SUBJECT = Statement(
     lambda: ChatSession.objects.filter(pk=Parameter("session"), user=Parameter("user")).values_list(
         "post_analysis__platform"
@@ -63,8 +67,17 @@ def ask(user: User, session_id: UUID, content: str) -> ChatMessage:
 
 
 def wait_for(message_id: UUID) -> bool:
-    """Whether an answer came to its end while somebody may be kept waiting for it."""
-    deadline = time.monotonic() + settings.CHAT_WAIT_SECONDS
+    """Whether an answer came to its end while somebody may be kept waiting for it: not at all in a full house."""
+    has_place = _places.acquire(blocking=False)
+    try:
+        return _ends_within(settings.CHAT_WAIT_SECONDS if has_place else 0.0, message_id)
+    finally:
+        if has_place:
+            _places.release()
+
+
+def _ends_within(seconds: float, message_id: UUID) -> bool:
+    deadline = time.monotonic() + seconds
     while ChatMessage.objects.filter(pk=message_id, status=ChatMessage.Status.STREAMING).exists():
         # Its connection is somebody else's meanwhile.
         close_connections()
