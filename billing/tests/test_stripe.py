@@ -22,7 +22,7 @@ from billing.tests.stripe_buyer import (
     stripe_at,
     taken,
 )
-from core.errors import VendorRefused
+from core.errors import VendorAnswerInvalid, VendorRefused
 from sandbox.stripe import StripeSandbox
 
 MONTH = timedelta(days=30)
@@ -151,6 +151,38 @@ def test_what_is_owed_does_not_grow_younger_with_each_period(stripe):
     assert (current(stripe).standing, current(stripe).unpaid_since) == (Standing.PAST_DUE, since)
 
 
+@pytest.mark.parametrize(
+    ("status", "standing"),
+    [
+        ("incomplete", Standing.PENDING),
+        ("incomplete_expired", Standing.ENDED),
+        ("trialing", Standing.TRIAL),
+        ("active", Standing.ACTIVE),
+        ("past_due", Standing.PAST_DUE),
+        ("unpaid", Standing.PAST_DUE),
+        ("paused", Standing.PAUSED),
+        ("canceled", Standing.ENDED),
+    ],
+)
+def test_each_status_has_its_standing(status, standing, stripe):
+    first = bought(stripe)
+    stripe.books.objects[first.id]["status"] = status
+    assert current(stripe).standing is standing
+
+
+def test_a_status_that_nobody_knows_is_not_guessed_at(stripe):
+    first = bought(stripe)
+    stripe.books.objects[first.id]["status"] = "hibernating"
+    with pytest.raises(VendorAnswerInvalid):
+        Stripe().subscription(first.id)
+
+
+def test_nobody_has_what_is_not_collected_for(stripe):
+    first = bought(stripe)
+    stripe.books.objects[first.id]["pause_collection"] = {"behavior": "void", "resumes_at": None}
+    assert current(stripe).standing is Standing.PAUSED
+
+
 # Changes
 
 
@@ -221,10 +253,10 @@ def test_what_is_planned_may_be_planned_anew_and_be_undone(stripe):
 def test_what_is_planned_costs_neither_a_trial_nor_a_discount(stripe):
     first = bought(stripe)
     row = stripe.books.objects[first.id]
-    row |= {"discounts": ["di_1"], "trial_end": row["items"]["data"][0]["current_period_end"]}
+    row |= {"discounts": ["di_1", "di_2"], "trial_end": row["items"]["data"][0]["current_period_end"]}
     Stripe().change_plan(first.id, product_id=BASIC, at_period_end=True, once="down")
     phase = stripe.books.all("subscription_schedule")[0]["phases"][0]
-    assert phase["discounts"] == [{"discount": "di_1"}]
+    assert phase["discounts"] == [{"discount": "di_1"}, {"discount": "di_2"}]
     assert phase["trial_end"] == str(row["trial_end"])
 
 

@@ -65,7 +65,7 @@ class Stripe:
     def change_plan(self, subscription_id: str, *, product_id: str, at_period_end: bool, once: str) -> None:
         row = _present(subscription_id)
         if at_period_end:
-            _schedule(row, product_id, once=once)
+            _plan(row, product_id, once=once)
             return
         fields = {
             "items": [{"id": _item_id(row), "price": product_id, "quantity": 1}],
@@ -226,20 +226,19 @@ def _means(payment: Row) -> tuple[str, str]:
 
 def _paid_by(row: Row) -> Row:
     """The invoice payment to which a refund or a dispute belongs; none where the charge was for no invoice."""
-    kind, spent = _means(row)
-    if not spent:
+    intent = id_of(row.get("payment_intent"))
+    if not intent:
         return {}
-    which = {"type": kind, kind: spent}
+    which = {"type": "payment_intent", "payment_intent": intent}
     return next(iter(items(asking.read("invoice_of", "invoice_payments", payment=which).get("data"))), {})
 
 
-def _schedule(row: Row, product_id: str, *, once: str) -> None:
+def _plan(row: Row, product_id: str, *, once: str) -> None:
     """The running phase as it is until its end, then one with the new price, after which the subscription runs free.
 
     https://docs.stripe.com/billing/subscriptions/subscription-schedules/use-cases
     """
-    item = reading.first_item(row)
-    schedule = entry(row.get("schedule"))
+    item, schedule = reading.first_item(row), entry(row.get("schedule"))
     if not schedule:
         # Of a subscription that has none yet; then there is nothing but the running phase in it.
         fields: dict[str, Any] = {"from_subscription": reading.required(row, "id")}
@@ -259,10 +258,14 @@ def _running(schedule: Row) -> dict[str, Any]:
     """What has to be said again of the phase that runs: when it began, and what would be lost (a trial, a discount)."""
     began = entry(schedule.get("current_phase")).get("start_date")
     phase = next((each for each in items(schedule.get("phases")) if each.get("start_date") == began), {})
-    discounts = [
-        {"discount": found} for each in items(phase.get("discounts")) if (found := id_of(each.get("discount")))
-    ]
+    discounts = [_discount(each) for each in items(phase.get("discounts"))]
     return {"start_date": began, "trial_end": phase.get("trial_end"), "discounts": discounts}
+
+
+def _discount(row: Row) -> dict[str, str]:
+    """The very one rather than another of its kind."""
+    named = {name: id_of(row.get(name)) for name in ("discount", "coupon", "promotion_code")}
+    return next(({name: value} for name, value in named.items() if value), {})
 
 
 def _of(product_id: str) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ REFUNDS = {
     "requires_action": "pending",
     "succeeded": "succeeded",
     "failed": "failed",
-    "canceled": "cancelled",
+    "canceled": "failed",  # the money stays
 }
 # https://docs.stripe.com/api/disputes/object#dispute_object-status; every other is still open.
 DISPUTES = {"won": "won", "lost": "lost", "warning_closed": "closed", "prevented": "closed"}
@@ -51,13 +51,15 @@ def subscribed(row: Row, *, unpaid_since: datetime | None = None) -> Subscribed:
     status, item = text(row.get("status")), first_item(row)
     if status not in STANDINGS:
         raise invalid("status")
-    end = moment(item.get("current_period_end"))
+    end, standing = moment(item.get("current_period_end")), _standing(row, status)
+    if end is None and standing is not Standing.ENDED:
+        raise invalid("current_period_end")
     return Subscribed(
         id=required(row, "id"),
         ref=text(entry(row.get("metadata")).get(REF)),
         customer_id=id_of(row.get("customer")),
-        standing=_standing(row, status),
-        product_id=id_of(item.get("price")),
+        standing=standing,
+        product_id=required({"price": id_of(item.get("price"))}, "price"),
         period_start=moment(item.get("current_period_start")),
         period_end=end,
         cancels_at_end=_cancels_at_end(row, end),
@@ -190,14 +192,13 @@ def disputed(row: Row, paid: Row) -> Disputed:
 
 
 def card(row: Row, *, default_id: str) -> Card:
-    kind, last4 = text(row.get("type")) or "card", ""
+    kind = text(row.get("type")) or "card"
     details = entry(row.get(kind))
-    last4 = text(details.get("last4"), limit=4)
     return Card(
         id=required(row, "id"),
         kind=kind,
         brand=text(details.get("display_brand")) or text(details.get("brand")),
-        last4=last4,
+        last4=text(details.get("last4"), limit=4),
         expires_month=whole_number(details.get("exp_month"), most=12),
         expires_year=whole_number(details.get("exp_year"), most=9999),
         is_default=text(row.get("id")) == default_id,
