@@ -7,7 +7,7 @@
     stripe.loses.append("refund")                           # does it, and never answers
 
 Another process renews with `POST /_control/renewals {"subscription": "sub_...", "declines": ""}`, and is told of events
-at the address it gives to `POST /_control/webhook {"url": "..."}`.
+at the address it gives to `POST /_control/webhook {"url": "..."}`. `GET /_control/charges` says what was taken.
 """
 
 import time
@@ -259,6 +259,8 @@ class StripeSandbox(Sandbox):
                 self.books.renew(said["subscription"])
             elif asked.path == "/_control/webhook":
                 self.outbox.webhook_url = said["url"]
+            elif asked.path == "/_control/charges":
+                return Reply(body={"charges": self.books.charges()})
         return super()._steer(asked)
 
     routes: ClassVar[list[Route]] = [

@@ -93,8 +93,10 @@ class Subscriptions(Ledger):
         if asked.get("id") != item["id"]:
             raise Refused(400, "resource_missing", f"No such subscription item: '{asked.get('id')}'")
         plan, old = self.price(asked["price"]), item["price"]
+        if row["status"] == "trialing":
+            return plan, 0
         left, whole = item["current_period_end"] - now, item["current_period_end"] - item["current_period_start"]
-        unused = old["unit_amount"] * left // whole if row["status"] == "active" else 0
+        unused = old["unit_amount"] * left // whole
         fresh = plan["unit_amount"] * left // whole if _same_rhythm(plan, old) else plan["unit_amount"]
         return plan, fresh - unused
 
@@ -241,6 +243,12 @@ class Subscriptions(Ledger):
         self.tell("subscription_schedule.updated", schedule)
 
     # Checkout
+
+    def expire(self, name: str) -> None:
+        """A day has gone by and nobody paid."""
+        session = self.get("checkout.session", name)
+        session |= {"status": "expired", "url": None}
+        self.tell("checkout.session.expired", self.shown(session))
 
     def complete(self, session: Row, *, email: str, name: str) -> Row:
         """Somebody pays on the page. Often the invoice and the subscription are told of before the session is."""

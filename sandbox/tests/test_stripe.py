@@ -225,7 +225,27 @@ def test_another_process_renews_and_is_told(stripe, client):
     assert client.get(f"/v1/subscriptions/{name}").json()["status"] == "past_due"
     assert _Receiver.told[:2] == ["invoice.created", "invoice.created"]
     assert "invoice.payment_failed" in _Receiver.told
-    assert len(stripe.books.charges()) == 1
+    assert [charge["amount"] for charge in client.get("/_control/charges").json()["charges"]] == [2900]
+
+
+def test_a_page_that_nobody_paid_on_expires(stripe, client):
+    session = client.post("/v1/checkout/sessions", data=SESSION).json()
+    stripe.books.expire(session["id"])
+    assert "expired" in client.post(session["url"], data={"action": "pay"}).text
+    assert stripe.outbox.of("checkout.session.expired")
+    assert stripe.books.charges() == []
+
+
+def test_a_trial_is_changed_for_nothing(stripe, client):
+    session = client.post("/v1/checkout/sessions", data={**SESSION, "subscription_data[trial_period_days]": "7"}).json()
+    client.post(session["url"], data={"action": "pay"})
+    [subscription] = client.get("/v1/subscriptions").json()["data"]
+    item = subscription["items"]["data"][0]["id"]
+    change = {"items[0][id]": item, "items[0][price]": "price_basic", "proration_behavior": "always_invoice"}
+    assert client.post(f"/v1/subscriptions/{subscription['id']}", data=change).json()["status"] == "trialing"
+    assert stripe.books.charges() == []
+    stripe.books.renew(subscription["id"])
+    assert [charge["amount"] for charge in stripe.books.charges()] == [900]
 
 
 def test_the_same_card_pays_what_is_left_of_a_credit(stripe, client):
