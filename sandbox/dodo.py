@@ -8,7 +8,7 @@ from typing import Any
 from sandbox import dodo_cycle as cycle
 from sandbox.control import Asked, Reply, Route
 from sandbox.dodo_account import DodoAccount, guarded, problem, said
-from sandbox.dodo_books import Refusal, Thing, found, stamp
+from sandbox.dodo_books import Refusal, Thing, found, given_back, stamp
 
 MOST_LINES = 20
 PAGE_SIZE, LARGEST_PAGE = 10, 100
@@ -118,7 +118,7 @@ class DodoSandbox(DodoAccount):
     def get_line_items(self, asked: Asked, payment_id: str) -> Reply:
         payment = found(self.books.payments, payment_id)
         product = found(self.books.subscriptions, payment["subscription_id"])["product_id"]
-        left = payment["total_amount"] - sum(each["amount"] for each in payment["refunds"])
+        left = payment["total_amount"] - given_back(payment)
         line = {"items_id": product, "amount": payment["total_amount"], "refundable_amount": left}
         line |= {"tax": payment["tax"] or 0, "name": "Subscription", "description": None}
         return said({"currency": payment["currency"], "items": [line], "partial_refund_allowed": True})

@@ -79,6 +79,13 @@ class DodoAccount(Sandbox):
         method = self.books.subscriptions[subscription_id]["payment_method_id"]
         self.books.methods[method]["number"] = number
 
+    def settle(self, payment_id: str, *, code: str | None = None) -> None:
+        """A first charge that was slow ends: it is paid, or declined for a reason."""
+        with self.books.lock:
+            payment = found(self.books.payments, payment_id)
+            self.books.settle(payment, code)
+            cycle.begin(self.books, self.books.subscriptions[payment["subscription_id"]], payment)
+
     def charged(self, subscription_id: str) -> int:
         """How much was really taken for it."""
         return sum(each.amount for each in self.books.charges if each.subscription_id == subscription_id)

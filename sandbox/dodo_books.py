@@ -77,6 +77,8 @@ class Books:
     invents: bool = False  # a product for whatever id it is asked for
     grace_days: int = 0  # without any, a failed renewal puts a subscription on hold at once
     tax_percent: int = 0
+    slow: bool = False  # first charges are under way until they are settled
+    refunds_are: str = "succeeded"  # or "failed", or "pending" until they are settled
     ahead: timedelta = timedelta()  # how far its clock is ahead of ours
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -124,7 +126,6 @@ class Books:
 
     def charge(self, subscription: Thing, amount: int, why: str, *, number: str, **fields: Any) -> Thing:
         """A payment, as it turned out."""
-        code = (DECLINES if why == "new" else LATER_DECLINES).get(number)
         tax = amount * self.tax_percent // 100
         payment = shape("payment") | {
             "payment_id": new_id("pay"),
@@ -142,20 +143,24 @@ class Books:
             "updated_at": stamp(self.now()),
             **fields,
         }
-        payment |= self._failed(code) if code else self._paid(payment, tax)
         self.payments[payment["payment_id"]] = payment
-        if not code:
-            self._take(payment, why)
-        self.tell(f"payment.{payment['status']}", "payment", payment["payment_id"])
+        if self.slow and why == "new":
+            self.tell("payment.processing", "payment", payment["payment_id"])
+        else:
+            self.settle(payment, (DECLINES if why == "new" else LATER_DECLINES).get(number), tax)
         return payment
 
-    def _failed(self, code: str) -> Thing:
-        return {"status": "failed", "error_code": code, "error_message": code.replace("_", " ").capitalize() + "."}
-
-    def _paid(self, payment: Thing, tax: int) -> Thing:
-        invoice = f"{self.url}/invoices/payments/{payment['payment_id']}"
-        paid = {"status": "succeeded", "invoice_id": new_id("inv"), "invoice_url": invoice}
-        return paid | {"tax": tax, "settlement_tax": tax}
+    def settle(self, payment: Thing, code: str | None, tax: int = 0) -> None:
+        """It is paid, or declined for a reason."""
+        if code:
+            said = code.replace("_", " ").capitalize() + "."
+            payment |= {"status": "failed", "error_code": code, "error_message": said}
+        else:
+            invoice = f"{self.url}/invoices/payments/{payment['payment_id']}"
+            payment |= {"status": "succeeded", "invoice_id": new_id("inv"), "invoice_url": invoice}
+            payment |= {"tax": tax, "settlement_tax": tax, "updated_at": stamp(self.now())}
+            self._take(payment, payment["charge_type"])
+        self.tell(f"payment.{payment['status']}", "payment", payment["payment_id"])
 
     def _take(self, payment: Thing, why: str) -> None:
         ids = {"payment_id": payment["payment_id"], "subscription_id": payment["subscription_id"]}
@@ -167,7 +172,7 @@ class Books:
 
     def refund(self, form: Thing) -> Thing:
         payment = found(self.payments, form.get("payment_id"))
-        left = payment["total_amount"] - sum(each["amount"] for each in payment["refunds"])
+        left = payment["total_amount"] - given_back(payment)
         items = form.get("items")
         amount = sum(each.get("amount") or left for each in items) if items else left
         if payment["status"] != "succeeded" or left <= 0:
@@ -184,14 +189,24 @@ class Books:
             "currency": payment["currency"],
             "is_partial": amount < payment["total_amount"],
             "created_at": stamp(self.now()),
-            "status": "succeeded",
+            "status": "pending",
         }
         self.refunds[refund["refund_id"]] = refund
         listed = {name: value for name, value in refund.items() if name not in {"metadata", "customer", "brand_id"}}
         payment["refunds"].append(listed)
-        payment["refund_status"] = "full" if amount == left else "partial"
-        self.tell("refund.succeeded", "refund", refund["refund_id"])
+        if self.refunds_are != "pending":
+            self.settle_refund(refund["refund_id"], self.refunds_are)
         return refund
+
+    def settle_refund(self, refund_id: str, status: str) -> None:
+        refund = found(self.refunds, refund_id)
+        payment = self.payments[refund["payment_id"]]
+        refund["status"] = status
+        for listed in payment["refunds"]:
+            listed["status"] = status if listed["refund_id"] == refund_id else listed["status"]
+        given = given_back(payment)
+        payment["refund_status"] = ("full" if given == payment["total_amount"] else "partial") if given else None
+        self.tell(f"refund.{status}", "refund", refund_id)
 
     def dispute(self, payment_id: str) -> Thing:
         payment = found(self.payments, payment_id)
@@ -211,6 +226,10 @@ class Books:
     def settle_dispute(self, dispute_id: str, how: str) -> None:
         found(self.disputes, dispute_id)["dispute_status"] = f"dispute_{how}"
         self.tell(f"dispute.{how}", "dispute", dispute_id)
+
+
+def given_back(payment: Thing) -> int:
+    return sum(each["amount"] for each in payment["refunds"] if each["status"] != "failed")
 
 
 def found(things: dict[str, Any], thing_id: Any) -> Any:

@@ -29,15 +29,20 @@ def buy(books: Books, session: Thing, number: str) -> tuple[Thing, Thing | None]
         return subscription, None
     fields = {"checkout_session_id": session["id"]}
     payment = books.charge(subscription, product.price, "new", number=number, **fields)
-    if payment["status"] != "succeeded":
+    begin(books, subscription, payment)
+    return subscription, payment
+
+
+def begin(books: Books, subscription: Thing, payment: Thing) -> None:
+    """What follows from the first charge, once its end is known."""
+    if payment["status"] == "failed":
         subscription["status"] = "failed"
         tell(books, subscription, "failed")
-        return subscription, payment
-    subscription["status"] = "active"
-    begin_period(subscription, books.now(), product, payment)
-    # The first charge counts as a renewal too.
-    tell(books, subscription, "active", "renewed", payment_id=payment["payment_id"])
-    return subscription, payment
+    elif payment["status"] == "succeeded":
+        subscription["status"] = "active"
+        begin_period(subscription, books.now(), books.product(subscription["product_id"]), payment)
+        # It counts as a renewal too.
+        tell(books, subscription, "active", "renewed", payment_id=payment["payment_id"])
 
 
 def attach(books: Books, subscription: Thing, number: str) -> None:

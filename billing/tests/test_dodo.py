@@ -101,6 +101,27 @@ def test_a_declined_purchase_can_be_read(dodo):
     assert (failed.standing, failed.was_paid) == (Standing.ENDED, False)
 
 
+def test_a_purchase_that_is_under_way_can_be_read(dodo):
+    dodo.books.slow = True
+    dodo.pay(offered(dodo).id)
+    [subscription_id], [payment_id] = dodo.books.subscriptions, dodo.books.payments
+    pending: Any = Dodo().subscription(subscription_id)
+    assert (pending.standing, pending.was_paid, pending.ref) == (Standing.PENDING, False, "ours-1")
+    payment: Any = Dodo().payment(payment_id)
+    assert (payment.status, payment.paid_at, payment.invoice_id) == ("processing", None, "")
+    dodo.settle(payment_id)
+    paid_for: Any = Dodo().subscription(subscription_id)
+    assert (paid_for.standing, paid_for.was_paid) == (Standing.ACTIVE, True)
+
+
+def test_when_it_was_paid_does_not_move_with_a_refund(dodo):
+    sold(dodo)
+    Dodo().refund(paid(dodo), amount=None, reason="", once="back-1")
+    dodo.books.payments[paid(dodo)]["updated_at"] = "2030-01-01T00:00:00Z"
+    payment: Any = Dodo().payment(paid(dodo))
+    assert payment.paid_at == payment.created_at
+
+
 def test_what_is_not_there_is_nothing(dodo):
     assert Dodo().subscription("sub_1") is None
     assert Dodo().payment("pay_1") is None

@@ -202,7 +202,7 @@ def test_any_answer_to_any_verb_is_ours(dodo):
     )
 
     @given(st.sampled_from(sorted(VERBS)), bodies)
-    @examples(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @examples(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(verb: str, body: object) -> None:
         operation, ask = VERBS[verb]
         dodo.reset()

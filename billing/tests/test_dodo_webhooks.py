@@ -8,7 +8,8 @@ from typing import get_args
 
 import pytest
 from dodopayments.types import WebhookEventType
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -209,6 +210,7 @@ def test_whatever_is_said_is_a_hint_or_one_of_our_problems(post):
     @given(
         st.fixed_dictionaries({}, optional={"type": JSON | st.just("payment.failed"), "data": JSON, "timestamp": JSON})
     )
+    @examples(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(event) -> None:
         body = json.dumps(event).encode()
         with suppress(Problem):

@@ -48,6 +48,17 @@ def test_a_trial_is_active_and_charges_nothing(dodo, api):
     assert [charge.why for charge in dodo.books.charges] == ["renewal"]
 
 
+@pytest.mark.parametrize(("code", "status", "taken"), [(None, "active", 2900), ("NETWORK_TIMEOUT", "failed", 0)])
+def test_a_slow_charge_is_under_way_until_its_end_is_known(dodo, api, code, status, taken):
+    dodo.books.slow = True
+    dodo.pay(checkout(dodo, api)["session_id"])
+    [subscription], [payment] = dodo.books.subscriptions.values(), dodo.books.payments.values()
+    assert (subscription["status"], payment["status"], kinds(dodo)) == ("pending", "processing", ["payment.processing"])
+    dodo.settle(payment["payment_id"], code=code)
+    assert (subscription["status"], dodo.charged(subscription["subscription_id"])) == (status, taken)
+    assert f"subscription.{status}" in kinds(dodo)
+
+
 def test_a_date_that_has_come_renews(dodo, api):
     subscription_id = bought(dodo, api)
     due = stamp(datetime.now(UTC) - timedelta(days=1))
@@ -174,3 +185,16 @@ def test_more_than_was_paid_is_not_given_back(dodo, api):
     assert api.post("/refunds", json={"payment_id": payment_id}).json()["amount"] == 1900
     assert api.post("/refunds", json={"payment_id": payment_id}).json()["code"] == "PAYMENT_ALREADY_REFUNDED"
     assert dodo.books.payments[payment_id]["refund_status"] == "full"
+
+
+def test_a_refund_may_wait_and_fail(dodo, api):
+    bought(dodo, api)
+    dodo.books.refunds_are = "pending"
+    payment_id = dodo.books.charges[0].payment_id
+    refund = api.post("/refunds", json={"payment_id": payment_id}).json()
+    assert (refund["status"], kinds(dodo)) == ("pending", [])
+    assert api.post("/refunds", json={"payment_id": payment_id}).status_code == 409
+    dodo.books.settle_refund(refund["refund_id"], "failed")
+    assert (kinds(dodo), dodo.books.payments[payment_id]["refund_status"]) == (["refund.failed"], None)
+    dodo.books.refunds_are = "succeeded"
+    assert api.post("/refunds", json={"payment_id": payment_id}).json()["status"] == "succeeded"

@@ -20,8 +20,8 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 WHOLE = re.compile(r"-?[0-9]{1,18}(\.0+)?")
 CENTURY = 100
 FIRST_MOMENT, LAST_MOMENT = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-# A first charge at the end of a trial comes some seconds late.
-TRIAL_SLACK = timedelta(days=1)
+# How far the end of a trial may be from the day that was said; after it comes a day, at the least.
+TRIAL_SLACK = timedelta(hours=12)
 
 # https://docs.dodopayments.com/api-reference/subscriptions/get-subscriptions-1 (status)
 STANDINGS = {
@@ -81,7 +81,6 @@ def subscribed(value: object) -> Subscribed:
 def charged(value: object) -> Charged:
     said = record(value)
     status = PAYMENTS.get(text(said.get("status")), UNDER_WAY)
-    updated, created = moment(said, "updated_at"), moment(said, "created_at")
     return Charged(
         id=identity(said, "payment_id"),
         subscription_id=optional_identity(said.get("subscription_id")),
@@ -93,8 +92,8 @@ def charged(value: object) -> Charged:
         currency=currency(said),
         failure=text(said.get("error_code")) if status == "failed" else "",
         invoice_id=optional_identity(said.get("invoice_id")),
-        paid_at=(updated or created) if status == "succeeded" else None,
-        created_at=created,
+        paid_at=_payday(said) if status == "succeeded" else None,
+        created_at=moment(said, "created_at"),
         ref=text(entry(said.get("metadata")).get("subscription_ref")),
     )
 
@@ -251,6 +250,12 @@ def _end(said: Mapping[str, Any], status: str, ends: datetime | None) -> datetim
     if status == "expired":
         return moment(said, "expires_at") or ends
     return moment(said, "created_at") if status == "failed" else None
+
+
+def _payday(said: Mapping[str, Any]) -> datetime | None:
+    """Dodo says when a payment was last touched: a refund or a dispute touches it too, long after."""
+    touched = said.get("refunds") or said.get("disputes")
+    return moment(said, "created_at" if touched or said.get("updated_at") is None else "updated_at")
 
 
 def _card(said: Mapping[str, Any], *, is_default: bool) -> Card:
