@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from sandbox.brightdata import BrightDataSandbox
 from sandbox.control import Sandbox
 from sandbox.dodo import DodoSandbox
+from sandbox.dodo_account import SECRET
 from sandbox.gemini import GeminiSandbox
 from sandbox.openai_compatible import OpenAICompatibleSandbox
 from sandbox.stripe import StripeSandbox
@@ -22,7 +23,7 @@ SANDBOXES: dict[str, Callable[[int], Sandbox]] = {
     "stripe": lambda port: StripeSandbox(port=port),
     "supabase": lambda port: SupabaseSandbox(port=port),
     "youtube_api": lambda port: YouTubeApiSandbox(port=port, invents=True),
-    "dodo": lambda port: DodoSandbox(port=port, key="sandbox", invents=True),
+    "dodo": lambda port: DodoSandbox(port=port, key="sandbox", webhook_secret=SECRET, invents=True),
     "gemini": lambda port: GeminiSandbox(port=port),
     "openai_compatible": lambda port: OpenAICompatibleSandbox(port=port, key="sandbox"),
 }

@@ -1,6 +1,7 @@
 """Dodo Payments on loopback: its API, its checkout page, the life of its subscriptions and its signed webhooks.
 
-`python -m sandbox dodo=9107` runs one. The state is in `books`, what waits to be told in `post`.
+`python -m sandbox dodo=9107` runs one; it sends its webhooks where `POST /_control/webhook {"url": "..."}` says, and
+`GET /_control/charges` says what was taken. For a test the state is in `books`, what waits to be told in `post`.
 """
 
 from typing import Any

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from functools import wraps
 from typing import Any
@@ -13,6 +14,8 @@ from sandbox.control import Asked, Reply, Sandbox
 from sandbox.dodo_books import GOOD_CARD, Books, Product, Refusal, Thing, found, new_id, stamp
 from sandbox.dodo_post import PAYLOADS, Delivery, Post
 
+# What it signs with where another process must know it beforehand.
+SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"  # noqa: S105
 SESSION_LIFE = timedelta(hours=24)
 
 
@@ -102,6 +105,15 @@ class DodoAccount(Sandbox):
         made = {"id": session_id, "purpose": purpose, "created": self.books.now(), "used": False, "payment_id": None}
         self.books.sessions[session_id] = form | made | {"url": f"{self.url}/session/{session_id}"}
         return self.books.sessions[session_id]
+
+    def _steer(self, asked: Asked) -> Reply:
+        """Besides the faults: where webhooks are sent to, and what was really taken."""
+        if asked.path == "/_control/webhook":
+            self.post.webhook_url = asked.json()["url"]
+        elif asked.path == "/_control/charges":
+            with self.books.lock:
+                return Reply(body={"charges": [asdict(each) for each in self.books.charges]})
+        return super()._steer(asked)
 
     # The pages
 

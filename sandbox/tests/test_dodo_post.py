@@ -89,3 +89,13 @@ def test_an_address_for_webhooks_is_given_over_the_api(dodo, api):
         dodo.post.settle()
         assert len(receiver.ids) == len(dodo.post.deliveries) == 4
     assert api.get("/webhooks/ep_1/secret").json() == {"secret": dodo.post.secrets[0]}
+
+
+def test_another_process_says_where_to_send_and_reads_what_was_taken(dodo, api):
+    with Receiver() as receiver:
+        api.post("/_control/webhook", json={"url": receiver.url})
+        subscription_id = bought(dodo, api)
+        dodo.post.settle()
+        assert len(receiver.ids) == 4
+    [charge] = api.get("/_control/charges").json()["charges"]
+    assert (charge["subscription_id"], charge["amount"], charge["why"]) == (subscription_id, 2900, "new")
