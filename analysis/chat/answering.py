@@ -125,12 +125,12 @@ class _Answer:
 
     def _add(self, words: str) -> None:
         words = words[: LONGEST_ANSWER - len(self.text)]
-        if not words:
-            return
-        self.text += words
-        self.voice.say(words)
+        if words:
+            self.text += words
+            self.voice.say(words)
         if "]" in words:
             self._cite()
+        # Also of one that goes on behind the longest answer: it may have been stopped.
         if time.monotonic() - self.flushed_at > FLUSH_SECONDS:
             self._flush()
 

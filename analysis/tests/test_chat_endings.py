@@ -151,3 +151,15 @@ def test_a_question_whose_analysis_is_removed_before_a_word_was_said_costs_nothi
     assert questions(user) == 1
     remove_analysis(user)
     assert questions(user) == 0
+
+
+def test_a_model_that_does_not_stop_talking_is_left_when_its_answer_is_stopped(user, model, monkeypatch):
+    monkeypatch.setattr(answering, "LONGEST_ANSWER", 20)
+    model.says, model.token_delay = "word " * 1000, 0.01
+    asked = services.ask(user, session_of(user).pk, "What?")
+    worker = at_once(lambda: answering.answer(asked.pk))
+    while len(answer_row(asked.pk).content) < 20:
+        time.sleep(0.05)
+    services.stop(user, asked.pk)
+    worker.join(3)
+    assert not worker.is_alive()
