@@ -17,6 +17,7 @@ from analysis.views import user_of
 from core import errors
 from core.api import ValuesListView, checked
 from core.statements import Parameter
+from core.wire import LongTextParser
 
 
 class Notes(ValuesListView):
@@ -43,6 +44,8 @@ class OneNote(APIView):
 
 class SaveNote(APIView):
     """Save a note."""
+
+    parser_classes = [LongTextParser]
 
     @extend_schema(request=NewNoteSerializer, responses={200: NoteSerializer, 404: errors.Missing})
     def post(self, request: Request) -> Response:

@@ -1,5 +1,6 @@
 """Chats and notes over HTTP."""
 
+import json
 import threading
 
 import pytest
@@ -174,6 +175,21 @@ def test_a_note_comes_back_to_the_letter(api, user, content):
     assert saved.status_code == 200
     for found in (saved.json(), api.get(f"{NOTES}/{post.pk}/").json(), api.get(f"{NOTES}/").json()["results"][0]):
         assert (found["title"], found["content"]) == (content[:200], content)
+
+
+@pytest.mark.parametrize("letter", ["ש", "語", "👩"])
+def test_a_long_note_is_kept_in_every_script_however_its_client_writes_json(api, user, letter):
+    post = finished(user)
+    content = letter * (100 * 1024 // len(letter.encode()))
+    body = json.dumps({"post_analysis_id": str(post.pk), "content": content})
+    assert len(body) > 200_000
+    assert api.post(f"{NOTES}/save/", body, content_type="application/json").status_code == 200
+    assert api.get(f"{NOTES}/{post.pk}/").json()["content"] == content
+
+
+def test_a_note_beyond_all_measure_is_refused_before_it_is_read(api, user):
+    body = json.dumps({"post_analysis_id": str(finished(user).pk), "content": "x" * 1024 * 1024})
+    assert api.post(f"{NOTES}/save/", body, content_type="application/json").status_code == 413
 
 
 def test_there_is_one_note_a_user_and_analysis_and_the_last_word_counts(api, user):
