@@ -18,6 +18,7 @@ PREFIXES = {
 }  # fmt: skip
 DAY = 86_400
 RETRY_DAYS = 3
+LONGEST_METADATA = 500
 
 
 class Ledger:
@@ -221,6 +222,8 @@ class Ledger:
         charge["amount_refunded"] += amount
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
         what = {name: fields[name] for name in ("reason", "metadata") if name in fields}
+        if any(len(value) > LONGEST_METADATA for value in fields.get("metadata", {}).values()):
+            raise Refused(400, None, "Metadata values can have up to 500 characters.", param="metadata")
         row = self.new("refund", amount=amount, currency=charge["currency"], charge=charge["id"], **what)
         row |= {"payment_intent": charge["payment_intent"], "status": self.refund_status}
         self.tell("refund.created", row)

@@ -248,6 +248,9 @@ def test_what_is_planned_may_be_planned_anew_and_be_undone(stripe):
     Stripe().undo_scheduled_change(first.id)
     Stripe().undo_scheduled_change(first.id)
     assert current(stripe) == first
+    Stripe().change_plan(first.id, product_id=BASIC, at_period_end=True, once="three")
+    Stripe().change_plan(first.id, product_id=PRO, at_period_end=True, once="back to what it is")
+    assert current(stripe) == first
 
 
 def test_what_is_planned_costs_neither_a_trial_nor_a_discount(stripe):

@@ -72,7 +72,8 @@ def test_a_refund_in_part_and_then_of_the_rest(stripe):
     assert (part.status, part.amount, part.currency, part.partial) == ("succeeded", 1000, "USD", True)
     assert (part.payment_id, part.reason) == (payment.id, "Too slow")
     assert Stripe().refund_state(part.id) == part
-    assert Stripe().refund(payment.id, amount=None, reason="", once="r2").amount == 1900
+    assert Stripe().refund(payment.id, amount=1, reason="long " * 200, once="r0").status == "succeeded"
+    assert Stripe().refund(payment.id, amount=None, reason="", once="r2").amount == 1899
     with pytest.raises(VendorRefused) as refused:
         Stripe().refund(payment.id, amount=None, reason="", once="r3")
     assert refused.value.details["code"] == "charge_already_refunded"
@@ -127,6 +128,13 @@ def test_a_new_card_is_charged_from_then_on(stripe):
     assert cards == {"4242": False, "4444": True}
     Stripe().update_card(first.id, customer_id=first.customer_id, return_url="https://app.test/cards")
     assert {card.last4: card.is_default for card in Stripe().cards(first.customer_id)} == cards
+
+
+def test_a_customer_who_was_deleted_has_no_cards(stripe):
+    found = bought(stripe)
+    gone = {"object": "customer", "id": found.customer_id, "deleted": True}
+    stripe.fail("customers.get", status=200, body=gone)
+    assert Stripe().cards(found.customer_id) == []
 
 
 def test_the_portal_is_the_customers_own(stripe):

@@ -31,6 +31,7 @@ from core.errors import VendorAnswerInvalid, VendorRefused
 
 INTENTS = "payments.data.payment.payment_intent"
 PDF_SECONDS = 30.0
+LONGEST_METADATA = 500
 
 
 class Stripe:
@@ -67,23 +68,15 @@ class Stripe:
         if at_period_end:
             _plan(row, product_id, once=once)
             return
-        fields = {
-            "items": [{"id": _item_id(row), "price": product_id, "quantity": 1}],
-            # Charged now, and not at all changed where that fails.
-            "proration_behavior": "always_invoice",
-            "payment_behavior": "error_if_incomplete",
-        }
+        # Charged now, and not changed at all where that fails.
+        fields = {**_changed(row, product_id), "payment_behavior": "error_if_incomplete"}
         asking.send("change_plan", f"subscriptions/{subscription_id}", fields, once=once)
         # Only now: a change that was declined leaves standing what was planned before.
         _release(row)
 
     def preview_change(self, subscription_id: str, *, product_id: str) -> Preview:
         row = _present(subscription_id)
-        details = {
-            "items": [{"id": _item_id(row), "price": product_id, "quantity": 1}],
-            "proration_behavior": "always_invoice",
-        }
-        fields = {"subscription": subscription_id, "subscription_details": details}
+        fields = {"subscription": subscription_id, "subscription_details": _changed(row, product_id)}
         return reading.preview(asking.send("preview_change", "invoices/create_preview", fields))
 
     def undo_scheduled_change(self, subscription_id: str) -> None:
@@ -120,7 +113,8 @@ class Stripe:
         kind, spent = _means(entry(paid.get("payment")))
         if not spent or paid.get("status") != "paid":
             raise VendorRefused(details={"problem": "not_paid"})
-        fields = {kind: spent, "amount": amount, "reason": "requested_by_customer", "metadata": {"reason": reason}}
+        said = {"reason": "requested_by_customer", "metadata": {"reason": reason[:LONGEST_METADATA]}}
+        fields = {kind: spent, "amount": amount, **said}
         row = asking.send("refund", "refunds", fields, once=once)
         return reading.refunded(row, {**paid, "invoice": payment_id})
 
@@ -206,8 +200,10 @@ def _invoice(invoice_id: str) -> Row | None:
     return asking.look_up("payment", f"invoices/{invoice_id}", expand=[INTENTS])
 
 
-def _item_id(row: Row) -> str:
-    return reading.required(reading.first_item(row), "id")
+def _changed(row: Row, product_id: str) -> dict[str, Any]:
+    """What is sent to have the difference charged, or to be told of it."""
+    item = {"id": reading.required(reading.first_item(row), "id"), "price": product_id, "quantity": 1}
+    return {"items": [item], "proration_behavior": "always_invoice"}
 
 
 def _unpaid_since(row: Row) -> datetime | None:
@@ -239,6 +235,9 @@ def _plan(row: Row, product_id: str, *, once: str) -> None:
     https://docs.stripe.com/billing/subscriptions/subscription-schedules/use-cases
     """
     item, schedule = reading.first_item(row), entry(row.get("schedule"))
+    if id_of(item.get("price")) == product_id:
+        _release(row)
+        return
     if not schedule:
         # Of a subscription that has none yet; then there is nothing but the running phase in it.
         fields: dict[str, Any] = {"from_subscription": reading.required(row, "id")}
