@@ -43,6 +43,7 @@ TIMES = re.compile(
 )
 # "2 x comments" is how comments are weighed, and "1 in 10" is a share.
 WEIGHT = re.compile(rf"\s[x\u00d7]\s(?:{METRIC})|\s+(?:in|out of)\s+\d", re.IGNORECASE)
+OF_HUNDRED = re.compile(rf"\s+(?:{METRIC})\s+(?:for every|per)\s+100\b", re.IGNORECASE)
 PERCENT = re.compile(r"\s?%|\s+per ?cent\b", re.IGNORECASE)
 PERCENTILE = re.compile(r"(?:st|nd|rd|th)?\s+percentile", re.IGNORECASE)
 PERCENTILE_OF = re.compile(r"percentile\s*(?::|=|of|is|was|at)?\s*$", re.IGNORECASE)
@@ -164,6 +165,8 @@ def _half_of_last_digit(number: str) -> float:
 def _kind_of(before: str, after: str) -> str:
     if PER.search(before) or WEIGHT.match(after):
         return ""
+    if OF_HUNDRED.match(after):
+        return "rate"
     if PERCENTILE.match(after) or PERCENTILE_OF.search(before):
         return "percentile"
     if TIMES.match(after):
