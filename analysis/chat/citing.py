@@ -7,7 +7,10 @@ from typing import Any
 from analysis.checking.faults import CITATION, find_fault
 from analysis.dossier import Dossier
 
-SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|\[|$)|\n|$)(?:\s*\[[ctkmfp]\d{1,4}\])*")
+# A point inside a number or an address ends nothing.
+SENTENCE = re.compile(
+    r"(?:[^.!?\n]|(?<![.!?])[.!?]++(?![\s\[]|$))+(?:[.!?]+(?=\s|\[|$)|\n|$)(?:\s*\[[ctkmfp]\d{1,4}\])*"
+)
 
 
 def cited_in(text: str) -> list[str]:
