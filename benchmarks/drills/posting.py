@@ -30,6 +30,8 @@ POSTS = 2
 # Fewer than anybody may ask for in an hour.
 REQUESTS_EACH = 10
 SLOWEST = 1.5
+# How long a client waits for an answer before it asks anew, as it does after these.
+PATIENCE, LATER = 10.0, (0, 409, 503)
 DYING = "benchmarks.drills.dying:application"
 WORKERS = (*WSGI, "--workers", "2", "--respawn-failed-workers", "--respawn-interval", "0.01")
 
@@ -57,17 +59,17 @@ class Command:
         headers |= {"Authorization": f"Bearer {self.token}", "Idempotency-Key": self.key}
         try:
             answer = httpx.post(
-                f"{url}/api/analysis/analyze/", json={"post_urls": self.urls}, headers=headers, timeout=30
+                f"{url}/api/analysis/analyze/", json={"post_urls": self.urls}, headers=headers, timeout=PATIENCE
             )
         except httpx.HTTPError:
             return Answer(0, time.monotonic() - start)
         known = answer.json().get("id", "") if answer.status_code == 202 else ""
         return Answer(answer.status_code, time.monotonic() - start, known, "Idempotent-Replay" in answer.headers)
 
-    def insist(self, url: str, *, seconds: float = 60.0) -> Answer:
-        """Until there is an answer."""
+    def insist(self, url: str, *, seconds: float = 120.0) -> Answer:
+        """Until there is an answer that does not ask to be asked again."""
         deadline = time.monotonic() + seconds
-        while not (answer := self.send(url)).status and time.monotonic() < deadline:
+        while (answer := self.send(url)).status in LATER and time.monotonic() < deadline:
             time.sleep(0.1)
         return answer
 
@@ -137,6 +139,7 @@ def api_dies_after_commit(scene: Scene) -> Outcome:
             quiet(crew, seconds=60 + count)
             outcome = conclude(crew)
     outcome.facts |= {"requests": count, "died": first.count(0), "replayed": sum(each.is_replay for each in again)}
+    outcome.facts["answers"] = dict(Counter(each.status for each in again))
     outcome.facts |= {"messages_sent": sent, "kept": PostAnalysisRequest.objects.count()}
     outcome.require(first == [0] * count, "the API answered, though it was to die")
     outcome.require({each.status for each in again} == {202}, "a request that was sent again was not taken")
