@@ -63,6 +63,18 @@ def test_the_latest_wish_counts(dodo):
     assert (now.product_id, now.scheduled_product_id) == (dearer, "")
 
 
+@pytest.mark.parametrize("at_period_end", [True, False])
+def test_going_back_to_the_present_plan_undoes_what_was_scheduled(dodo, at_period_end):
+    present = dodo.add_product(2900)
+    subscription_id = sold(dodo, product_id=present)
+    Dodo().change_plan(subscription_id, product_id=dodo.add_product(900), at_period_end=True, once="down-1")
+    for _ in range(2):
+        Dodo().change_plan(subscription_id, product_id=present, at_period_end=at_period_end, once="back-1")
+        now = Dodo().subscription(subscription_id)
+        assert (now.product_id, now.scheduled_product_id) == (present, "")
+    assert (dodo.charged(subscription_id), dodo.count("subscriptions.change_plan")) == (2900, 1)
+
+
 def test_a_declined_card_leaves_the_plan(dodo):
     subscription_id, dearer = sold(dodo), dodo.add_product(9900)
     dodo.set_card(subscription_id, LATER_DECLINED)

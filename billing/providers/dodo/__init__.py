@@ -64,15 +64,18 @@ class Dodo:
     def change_plan(self, subscription_id: str, *, product_id: str, at_period_end: bool, once: str) -> None:
         with asking() as dodo:
             now = _said(dodo.subscriptions.with_raw_response.retrieve(subscription_id))
-            if _is_changed(now, product_id, at_period_end=at_period_end):
-                return
-            dodo.subscriptions.with_raw_response.change_plan(
-                subscription_id,
-                **_change(product_id, at_period_end=at_period_end),
-                # A card that is declined leaves the plan as it was, whatever the account's own setting.
-                on_payment_failure="prevent_change",
-                metadata={**reading.entry(now.get("metadata")), "once": once},
-            )
+        scheduled = reading.entry(now.get("scheduled_change")).get("product_id")
+        if product_id == now.get("product_id"):
+            # Done already; or a way back, and then what was scheduled shall not come.
+            if scheduled:
+                self.undo_scheduled_change(subscription_id)
+        elif not (at_period_end and product_id == scheduled):
+            asked = _change(product_id, at_period_end=at_period_end)
+            asked["metadata"] = {**reading.entry(now.get("metadata")), "once": once}
+            # A card that is declined leaves the plan as it was, whatever the account's own setting.
+            asked["on_payment_failure"] = "prevent_change"
+            with asking() as dodo:
+                dodo.subscriptions.with_raw_response.change_plan(subscription_id, **asked)
 
     def refund(self, payment_id: str, *, amount: int | None, reason: str, once: str) -> Refunded:
         with asking() as dodo:
@@ -211,11 +214,6 @@ def _change(product_id: str, *, at_period_end: bool) -> dict[str, Any]:
         # The latest wish counts: what was scheduled before ends where this one takes effect.
         "cancel_scheduled_change_plan": True,
     }
-
-
-def _is_changed(said: Mapping[str, Any], product_id: str, *, at_period_end: bool) -> bool:
-    scheduled = reading.entry(said.get("scheduled_change")).get("product_id")
-    return product_id == (scheduled if at_period_end else said.get("product_id"))
 
 
 def _refund_made(dodo: Any, payment: Mapping[str, Any], once: str) -> Mapping[str, Any] | None:
