@@ -12,6 +12,7 @@ from analysis import services as analyses
 from analysis.chat import answering, services, tail
 from analysis.chat.models import ChatMessage
 from analysis.chat.stream import stream_of, tell
+from analysis.errors import NothingToStop
 from analysis.models import PostAnalysisRequest
 from analysis.tests.talking import answer_row, events_in, session_of, text_in, watch
 from core import redis
@@ -132,7 +133,7 @@ def test_what_has_ended_cannot_be_stopped_and_leaves_nothing_behind(user):
     asked = services.ask(user, session_of(user).pk, "What?")
     answering.answer(asked.pk)
     redis.client().flushall()
-    with pytest.raises(services.NothingToStop):
+    with pytest.raises(NothingToStop):
         services.stop(user, asked.pk)
     assert not redis.client().exists(f"stream:{stream_of(asked.pk)}")
 
