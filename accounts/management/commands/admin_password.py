@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.demo import ADMIN_EMAIL, new_admin_password
+from accounts.management.database import needs_database
 
 
 class Command(BaseCommand):
@@ -16,4 +17,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> str:
         if not settings.DEBUG:
             raise CommandError("Only in development; in production use `manage.py changepassword`.")
-        return f"{ADMIN_EMAIL}  {new_admin_password()}"
+        with needs_database():
+            return f"{ADMIN_EMAIL}  {new_admin_password()}"

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.identity.local import start_session
+from accounts.management.database import needs_database
 from accounts.models import User, normal_email
 
 
@@ -20,7 +21,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> str:
         if settings.IDENTITY_PROVIDER != "local":
             raise CommandError("Tokens come from the identity provider here; this works with local accounts only.")
-        user = User.objects.filter(email=normal_email(options["email"]), is_active=True).first()
+        with needs_database():
+            return self._token(options["email"])
+
+    def _token(self, email: str) -> str:
+        user = User.objects.filter(email=normal_email(email), is_active=True).first()
         if user is None:
-            raise CommandError(f"There is no active user {options['email']}.")
+            raise CommandError(f"There is no active user {email}.")
         return start_session(user).access

@@ -9,10 +9,11 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, ProgrammingError, connection
+from django.db import connection
 from rich.console import Console
 
 from accounts.demo import DEMO_EMAIL
+from accounts.management.database import needs_database
 from accounts.models import User, normal_email
 from analysis.bodies import request_body
 from analysis.models import PostAnalysisRequest
@@ -44,14 +45,8 @@ class Command(BaseCommand):
         # Of its own, so that the admin's page of the thread has what the request caused.
         with structlog.contextvars.bound_contextvars(request_id=str(uuid7())), _log_on_stderr():
             try:
-                body = self._explained(options)
-            except ProgrammingError:
-                raise CommandError(
-                    "The database has no tables yet: `make run` or `manage.py migrate` makes them."
-                ) from None
-            except OperationalError as problem:
-                why = one_line(str(problem).partition("\n")[0])
-                raise CommandError(f"The database does not answer: {why}") from None
+                with needs_database():
+                    body = self._explained(options)
             except Problem as problem:
                 raise CommandError(sentences(problem)) from None
         self._print(body, as_json=options["json"])
