@@ -1,13 +1,9 @@
 """Drill 29: answers that are being given, while browsers leave, and workers, servers, Redis and models die."""
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.db.models import QuerySet, Sum
@@ -20,11 +16,11 @@ from analysis.chat.models import ChatMessage
 from benchmarks.drills import ground
 from benchmarks.drills.browsers import Browser, Crowd
 from benchmarks.drills.drill import Outcome, Scene
-from benchmarks.drills.fleet import ROOT, Fleet, fleet, until
+from benchmarks.drills.fleet import Fleet, fleet, until
 from benchmarks.drills.outages import end_redis, start_redis
+from benchmarks.drills.served import Server
 from benchmarks.drills.simulated import Plan as Simulation
 from benchmarks.seed import conversations
-from benchmarks.servers import free_port, wait_until_it_answers
 from core import redis
 from sandbox.openai_compatible import OpenAICompatibleSandbox
 
@@ -44,28 +40,12 @@ class House:
     crew: Fleet
     model: OpenAICompatibleSandbox
     user: User
-    port: int = field(default_factory=free_port)
-    stream: "subprocess.Popen[bytes] | None" = None
-
-    def serve(self) -> None:
-        words = ["granian", "--interface", "asgi", "--no-ws", "--host", "127.0.0.1", "--port", str(self.port)]
-        with open(self.folder / "stream.log", "ab") as log:
-            self.stream = subprocess.Popen(
-                [sys.executable, "-m", *words, "config.asgi:application"],
-                cwd=ROOT, env=os.environ.copy(), stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        wait_until_it_answers(self.port, self.stream, self.folder / "stream.log")
-
-    def kill_stream(self) -> None:
-        """The server and the process that serves, at once."""
-        if self.stream:
-            os.killpg(self.stream.pid, signal.SIGKILL)
-            self.stream.wait()
+    stream: Server
 
     def browsers(self, count: int, *, slow: int = 0) -> list[Browser]:
         token = start_session(self.user).access
         sessions = conversations([self.user.pk], count)
-        return [Browser(lambda: self.port, token, each, slow=at < slow) for at, each in enumerate(sessions)]
+        return [Browser(lambda: self.stream.port, token, each, slow=at < slow) for at, each in enumerate(sessions)]
 
     def wait(self, *crowds: Crowd) -> float:
         """To the end of every answer, with the sweeper that beat would send, and whoever starts again what has died."""
@@ -85,13 +65,9 @@ def _house(scene: Scene, name: str) -> Iterator[House]:
         user = ground.make_user()
         Plan.objects.filter(pk=get_user_plan(user).pk).update(max_questions_per_day=UNLIMITED)
         with fleet(scene.nursery, folder, Simulation()) as crew:
-            house = House(scene, folder, crew, model, user)
-            try:
-                crew.start("chat", *THREADS)
-                house.serve()
-                yield house
-            finally:
-                house.kill_stream()
+            crew.start("chat", *THREADS)
+            with Server(folder, serves="config.asgi:application", words=("--interface", "asgi")) as stream:
+                yield House(scene, folder, crew, model, user, stream)
 
 
 def leave(scene: Scene) -> Outcome:
@@ -131,8 +107,8 @@ def kill_stream(scene: Scene) -> Outcome:
         crowd = Crowd(house.browsers(scene.size(full=20, short=8)))
         for heard in (50, 200):
             until(lambda: crowd.has_heard(heard), seconds=30, what="words")  # noqa: B023
-            house.kill_stream()
-            house.serve()
+            house.stream.kill()
+            house.stream.start()
         seconds = house.wait(crowd)
         return _conclude(crowd.browsers, complete=len(crowd.browsers), seconds=seconds)
 
