@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("points", "load", "poison", "wiped", "restarted", "commit")
+# What processes hold is found in /proc.
+LINUX = ("memory",) if sys.platform == "linux" else ()
+NAMES = ("points", "load", "poison", *LINUX, "wiped", "restarted", "commit")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,15 @@ def test_a_post_that_takes_its_workers_down_fails_alone(seen):
     poison = seen["poison"]
     assert (poison["completed"], poison["failed"]) == (38, 2)
     assert poison["attempts"] == {"transcribe": 3, "media": 3}
+
+
+@pytest.mark.skipif(not LINUX, reason="Processes are looked at in /proc.")
+def test_posts_that_take_all_the_memory_fail_alone_and_leave_nothing_behind(seen):
+    memory = seen["memory"]
+    assert (memory["completed"], memory["failed"]) == (28, 2)
+    assert memory["codes"] == ["internal", "gave_up"]
+    assert memory["attempts"] == [3, 3]
+    assert memory["connections_left"] == 0
 
 
 def test_redis_may_be_wiped_in_the_middle(seen):
