@@ -24,6 +24,13 @@ LIMITED_BY = {
     UsageKind.URL_LOOKUPS: "max_analyses_per_day",
     UsageKind.QUESTIONS_ASKED: "max_questions_per_day",
 }
+# What is counted, as a sentence calls it.
+NOUNS = {
+    UsageKind.HANDLE_ANALYSES: "handles",
+    UsageKind.URL_LOOKUPS: "posts",
+    UsageKind.POST_SUGGESTIONS: "suggestions",
+    UsageKind.QUESTIONS_ASKED: "questions",
+}
 PLAN_WIDTH = len(columns_of(Plan))
 LIVE = Statement(
     lambda: Subscription.objects.filter(user=Parameter("user"), status__in=Subscription.LIVE).values_list(
@@ -176,7 +183,11 @@ def refuse_beyond(state: UsageState, *, kind: str, platform: str) -> None:
     upgrade_url = f"{settings.APP_URL}/pricing"
     details = {"limit": state.limit, "used": state.used, "requested": state.requested, "resets_at": state.resets_at}
     about = {"kind": UsageKind(kind).value, "platform": platform}
-    raise LimitReached(details={**details, **about, "upgrade_url": upgrade_url})
+    raise LimitReached(
+        f"Your plan's limit for today is reached: {state.used} of {state.limit} {NOUNS[UsageKind(kind)]} a day on "
+        f"{platform} are used, and this asks for {state.requested} more. The count begins anew at {state.resets_at}.",
+        details={**details, **about, "upgrade_url": upgrade_url},
+    )
 
 
 # Looking

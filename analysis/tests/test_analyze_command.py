@@ -136,7 +136,7 @@ def test_a_limit_that_is_reached_says_what_is_used_and_when_it_begins_anew(demo)
     Plan.objects.filter(slug="free").update(max_analyses_per_day=1)
     analyze(ON_X)
     problem = refused(OTHER_ON_X)
-    assert "1 of 1 a day are used, and this asks for 1 more." in str(problem)
+    assert "1 of 1 posts a day on x are used, and this asks for 1 more." in str(problem)
     assert re.search(r"The count begins anew at \d{4}-\d\d-\d\dT00:00:00", str(problem))
     assert PostAnalysisRequest.objects.count() == 1
 

@@ -84,14 +84,7 @@ def sentences(problem: Problem) -> str:
     """What was wrong; for addresses, what was wrong with each."""
     wrong = [each for each in problem.details.get("post_urls", ()) if isinstance(each, dict)]
     lines = [f"  {one_line(each['url'])}: {one_line(each['error'])}" for each in wrong]
-    return "\n".join([one_line(problem.message), *lines, *_until(problem)])
-
-
-def _until(problem: Problem) -> Iterator[str]:
-    if resets_at := problem.details.get("resets_at"):
-        used, limit = problem.details["used"], problem.details["limit"]
-        yield f"  {used} of {limit} a day are used, and this asks for {problem.details['requested']} more."
-        yield f"  The count begins anew at {resets_at}."
+    return "\n".join([one_line(problem.message), *lines])
 
 
 def _left(request: PostAnalysisRequest) -> str:
