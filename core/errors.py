@@ -115,6 +115,20 @@ class TooLarge(Problem):
 class TooMany(Problem):
     """Too many requests. Please wait a little."""
 
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        if retry_after is not None:
+            seconds = max(1, round(retry_after))
+            unit = "second" if seconds == 1 else "seconds"
+            message = message or f"Too many requests. Please wait {seconds} {unit}."
+            details = {**(details or {}), "retry_after": seconds}
+        super().__init__(message, details=details, retry_after=retry_after)
+
     code = "rate_limited"
     status = 429
     retryable = True

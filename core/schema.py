@@ -134,7 +134,7 @@ class Schema(AutoSchema):
         """What can go wrong here because of what the view is; the rest is declared by the view."""
         problems: list[errors.Problem] = [errors.Unavailable()]
         if self.view.throttle_classes:
-            problems.append(errors.TooMany())
+            problems.append(errors.TooMany(details={"retry_after": 30}))
         if AllowAny not in self.view.permission_classes:
             # An outside identity may clash with an account here when it is first seen, whatever it asks for.
             problems += [errors.Unauthenticated(), errors.Conflict()]

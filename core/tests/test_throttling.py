@@ -74,6 +74,13 @@ def test_a_guarded_attempt_is_refused_with_the_time_to_wait(settings):
     assert (refused.value.retry_after or 0) > 50
 
 
+@pytest.mark.parametrize(("wait", "said"), [(42, "42 seconds"), (0.2, "1 second")])
+def test_a_refusal_says_in_words_and_in_its_details_how_long_to_wait(wait, said):
+    refusal = TooMany(retry_after=wait)
+    assert refusal.message == f"Too many requests. Please wait {said}."
+    assert refusal.details == {"retry_after": int(said.split()[0])}
+
+
 def test_no_address_is_kept_in_redis(settings):
     settings.THROTTLES = {"guess": (1, 60)}
     require("guess", "ana@example.com")

@@ -133,6 +133,8 @@ def test_saying_is_limited_by_user_and_reading_is_not(api, ben, settings):
     refused = say(api)
     assert refused.json()["code"] == "rate_limited"
     assert 1700 < int(refused["Retry-After"]) <= 1800
+    assert refused.json()["details"] == {"retry_after": int(refused["Retry-After"])}
+    assert refused["Retry-After"] in refused.json()["error"]
     assert (refused["RateLimit-Limit"], refused["RateLimit-Remaining"]) == ("2", "0")
     assert api.get(URL).status_code == 200
     assert say(client_of(ben)).status_code == 201
