@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from accounts.models import User
 
+EXPIRED = "The access token has expired: renew it, or sign in again."
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:

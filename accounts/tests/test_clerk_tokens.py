@@ -13,6 +13,7 @@ from django.test import Client
 from jwt.algorithms import RSAAlgorithm
 
 from accounts.identity.clerk import ClerkIdentity
+from accounts.identity.contract import EXPIRED
 from accounts.models import User
 from sandbox.clerk import STRANGER, ClerkSandbox, rsa_key
 
@@ -116,6 +117,13 @@ def test_it_refuses_a_token_with(kind, clerk, session, client):
     assert not User.objects.filter(provider="clerk").exists()
     # The refused one has not spoiled anything for the good one.
     assert status_of(client, clerk.token(session)) == 200
+
+
+@pytest.mark.django_db
+def test_a_token_that_has_expired_is_told_so(clerk, session, client):
+    late = clerk.token(session, exp=int(time.time()) - 6)
+    answer = client.get("/api/accounts/me/", HTTP_AUTHORIZATION=f"Bearer {late}").json()
+    assert (answer["code"], answer["error"]) == ("unauthenticated", EXPIRED)
 
 
 @pytest.mark.django_db

@@ -129,6 +129,18 @@ def test_a_forged_token_is_refused(user, stranger, settings, forge):
     assert me(stranger, forge(good, settings.SECRET_KEY)) == 401
 
 
+def test_a_token_that_has_expired_is_told_so_unless_it_is_forged(user, stranger, settings):
+    def said(secret):
+        late = forged(good, secret, exp=int(time.time()) - 1)
+        return stranger.get("/api/accounts/me/", HTTP_AUTHORIZATION=f"Bearer {late}").json()
+
+    good = sign_in(stranger).json()["access"]
+    own, strange = said(settings.SECRET_KEY), said("another secret that is long enough to be a key")
+    assert own["error"] == "The access token has expired: renew it, or sign in again."
+    assert own["code"] == strange["code"] == "unauthenticated"
+    assert strange["error"] == "Sign in first: the request carries no valid token."
+
+
 def test_a_deleted_user_is_out_at_once(user, stranger):
     access = sign_in(stranger).json()["access"]
     user.delete()

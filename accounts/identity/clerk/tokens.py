@@ -21,6 +21,7 @@ from django.conf import settings
 
 from accounts.identity.clerk.keys import Keys
 from accounts.identity.clerk.people import SANE_ID
+from accounts.identity.contract import EXPIRED
 from core.errors import NotConfigured, Unauthenticated
 
 LEEWAY_SECONDS = 5
@@ -45,7 +46,8 @@ def read_token(token: str, keys: Keys) -> Claims:
         claims = _verified(token, keys)
     except jwt.PyJWTError as error:
         logger.info("token_refused", reason=type(error).__name__)
-        raise Unauthenticated from error
+        has_expired = isinstance(error, jwt.ExpiredSignatureError)
+        raise Unauthenticated(EXPIRED if has_expired else None) from error
     if objection := _objection(claims):
         logger.info("token_refused", reason=objection)
         raise Unauthenticated
