@@ -103,3 +103,10 @@ def variables_read() -> set[str]:
     reads = [call.args[0] for call in calls if ast.unparse(call.func).startswith("env.")]
     names = {str(name.value) for name in reads if isinstance(name, ast.Constant)}
     return {name for name in names if re.fullmatch("[A-Z_]+", name)}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("*.md")), ids=lambda path: path.stem)
+def test_every_decision_begins_with_its_number_and_its_context(path):
+    heading, _, context, *_ = path.read_text(encoding="utf-8").splitlines()
+    assert re.match(rf"# {path.name[:4]} \w", heading)
+    assert context == "## Context"
