@@ -90,6 +90,9 @@ class Plan(models.Model):
     max_analyses_per_day = models.IntegerField()
     max_questions_per_day = models.IntegerField()
     features = models.JSONField(default=list, blank=True)
+    products = models.JSONField(
+        default=dict, blank=True, help_text='What it is called by each payment provider: {"dodo": "pdt_…"}.'
+    )
     is_public = models.BooleanField(default=True)
 
     class Meta:
@@ -122,6 +125,12 @@ class Subscription(Row):
     current_period_start = models.DateTimeField(default=timezone.now)
     current_period_end = models.DateTimeField(null=True, blank=True)
     cancel_at_period_end = models.BooleanField(default=False)
+    # Who is paid for it, and its id there; empty and null for what costs nothing or was granted.
+    provider = models.CharField(max_length=20, blank=True)
+    provider_id = models.CharField(max_length=100, null=True, blank=True)
+    grace_until = models.DateTimeField(null=True, blank=True, help_text="Until when an unpaid renewal is waited for.")
+    # When the look at the provider began that found it so: what an earlier look found is older.
+    seen_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -130,7 +139,9 @@ class Subscription(Row):
                 "user",
                 condition=Q(status__in=["ACTIVE", "TRIAL", "CANCELING", "PAST_DUE"]),
                 name="one_live_subscription",
-            )
+            ),
+            models.UniqueConstraint("user", condition=Q(status="PENDING"), name="one_pending_subscription"),
+            models.UniqueConstraint("provider", "provider_id", name="subscription_provider_id_unique"),
         ]
 
     def __str__(self) -> str:

@@ -18,3 +18,6 @@ DODO_LIVE = env.bool("DODO_LIVE", default=False)
 DODO_SECONDS = env.float("DODO_SECONDS", default=30.0)
 # Several while one is being changed: the old one signs for 24 hours more.
 DODO_WEBHOOK_SECRET = env.list("DODO_WEBHOOK_SECRET", default=[])
+
+# How long an unpaid renewal is waited for where its provider sets no limit of its own.
+BILLING_GRACE_DAYS = env.int("BILLING_GRACE_DAYS", default=7)

@@ -29,8 +29,8 @@ from config.analyst import (  # noqa: F401  (settings like all others; they fill
     SELF_HOSTED_LLM_MODEL, SELF_HOSTED_LLM_SEES, SELF_HOSTED_LLM_URL, VERDICT,
 )  # fmt: skip
 from config.money import (  # noqa: F401
-    DODO_API_KEY, DODO_LIVE, DODO_SECONDS, DODO_URL, DODO_WEBHOOK_SECRET, STRIPE_SECONDS, STRIPE_SECRET_KEY,
-    STRIPE_URL, STRIPE_WEBHOOK_SECRET,
+    BILLING_GRACE_DAYS, DODO_API_KEY, DODO_LIVE, DODO_SECONDS, DODO_URL, DODO_WEBHOOK_SECRET, STRIPE_SECONDS,
+    STRIPE_SECRET_KEY, STRIPE_URL, STRIPE_WEBHOOK_SECRET,
 )  # fmt: skip
 from config.vendors import (  # noqa: F401
     BRIGHTDATA_API_KEY, BRIGHTDATA_DATASETS, BRIGHTDATA_URL, BRIGHTDATA_WEBHOOK_TOKEN, COMMENTS_PER_POST,
@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "logs",
     "accounts",
     "social",
+    "billing",
     "analysis",
     "analytics",
     "feedback",

@@ -75,6 +75,7 @@ urlpatterns = [
     path("api/social/posts/analysis/<uuid:request_id>/", PostsOfRequest.as_view()),
     path("api/social/", include("social.urls")),
     path("media/<path:name>", files.show),
+    path("api/billing/", include("billing.urls")),
     path("api/feedback/", OwnFeedback.as_view()),
     path("", RedirectView.as_view(url="/api/docs/")),
     path("admin/", admin.site.urls),

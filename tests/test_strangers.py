@@ -17,6 +17,7 @@ from analysis.models import AnalysisStatusHistory, ModelAnswer, PostAnalysis, Po
 from analysis.notes.models import AnalysisNote
 from analysis.tests.fakes import make_request
 from analytics.models import AuthenticationLog
+from billing.models import Customer, Invoice, Payment, PaymentMethod, Refund
 from feedback.models import Feedback
 from social.models import Post
 
@@ -31,6 +32,9 @@ OPEN = {
     "api/accounts/plans/", "api/accounts/webhook/clerk/", "api/social/platforms/",
     # Closed to whoever does not know the secret in its address.
     "api/social/webhook/brightdata/<str:token>/",
+    # Closed to whoever cannot sign; and where a browser lands after a checkout, which tells nobody anything.
+    "api/billing/webhook/dodo/", "api/billing/webhook/stripe/",
+    "api/billing/subscription/success/", "api/billing/subscription/cancel/",
 }  # fmt: skip
 
 
@@ -59,7 +63,20 @@ def ana(db):
     Feedback.objects.create(user=user, kind="bug", message=CANARY)
     IdempotentAnswer.objects.create(user=user, key=CANARY, fingerprint="f", status=200, body=CANARY)
     leave_an_analysis(user)
+    leave_payments(user)
     return user
+
+
+def leave_payments(user):
+    known = {"user": user, "provider": "stripe"}
+    money = {"amount": MANY, "currency": "USD"}
+    Customer.objects.create(**known, customer_id=CANARY)
+    PaymentMethod.objects.create(**known, provider_id=CANARY, brand=CANARY)
+    payment = Payment.objects.create(**known, **money, provider_id=CANARY, reason="new", seen_at=timezone.now())
+    Invoice.objects.create(
+        user=user, **money, payment=payment, provider_id=CANARY, number=CANARY, issued_at=timezone.now()
+    )
+    Refund.objects.create(**known, **money, payment=payment, provider_id=CANARY, seen_at=timezone.now())
 
 
 def leave_an_analysis(user):
@@ -99,10 +116,12 @@ def as_ben(ben):
 NAMED: dict[Any, str] = {
     UserSession: "user", AuthenticationLog: "user", OutgoingMail: "user", IdempotentAnswer: "user", Feedback: "user",
     PostAnalysisRequest: "user", PostAnalysis: "request__user", ModelAnswer: "post_analysis__request__user",
-    ChatSession: "user", ChatMessage: "session__user", AnalysisNote: "user",
+    ChatSession: "user", ChatMessage: "session__user", AnalysisNote: "user", Invoice: "user", Payment: "user",
+    PaymentMethod: "user", Refund: "user",
 }  # fmt: skip
 OWNED: dict[Any, str] = {
     **NAMED, UserUsage: "user", StageRun: "post_analysis__request__user", AnalysisStatusHistory: "request__user",
+    Customer: "user",
 }  # fmt: skip
 
 

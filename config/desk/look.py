@@ -45,11 +45,16 @@ NAVIGATION: list[dict[str, Any]] = [
         "title": "Money and use",
         "separator": True,
         "items": [
+            _list("Payments", "payments", "billing.payment"),
             _list("Subscriptions", "card_membership", "accounts.subscription"),
+            _list("Invoices", "receipt_long", "billing.invoice"),
+            _list("Refunds", "undo", "billing.refund"),
+            _list("Cards", "credit_card", "billing.paymentmethod"),
+            _list("Provider events", "inbox", "billing.billingevent"),
             _list("Plans", "sell", "accounts.plan"),
             _list("Use by day", "calendar_month", "accounts.userusage"),
             _list("Units spent", "toll", "accounts.usageentry"),
-            _list("Vendor prices", "payments", "analytics.vendorprice"),
+            _list("Vendor prices", "price_change", "analytics.vendorprice"),
         ],
     },
     {

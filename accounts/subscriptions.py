@@ -1,0 +1,148 @@
+"""What becomes of a subscription: whoever takes the money says what is paid for, and one row stays live whatever comes.
+
+Every verb locks the user first: two that come at once run one after the other, and the second sees what the first did.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from accounts.models import Plan, Subscription, User
+from accounts.usage import ensure_live_subscription
+from core.errors import Conflict
+
+Status = Subscription.Status
+
+
+class AlreadySubscribed(Conflict):
+    """There is a paid subscription already: change its plan instead."""
+
+    code = "already_subscribed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """What a provider says of one subscription, in our words."""
+
+    provider: str
+    provider_id: str
+    status: str
+    plan: Plan
+    period_start: datetime | None
+    period_end: datetime | None
+    cancel_at_period_end: bool
+    grace_until: datetime | None
+    downgrade_to: Plan | None
+    seen_at: datetime  # when the look began that found it so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What came of it."""
+
+    subscription: Subscription
+    before: str = ""  # the status it had; empty where it is new to us
+    plan_before: UUID | None = None
+    downgrade_before: UUID | None = None
+    is_news: bool = False
+    # Another one is paid for and live: this one should not be charged for any more.
+    is_second: bool = False
+
+
+def await_payment(user: User, plan: Plan, *, provider: str) -> Subscription:
+    """The subscription that a checkout is for, beside the live one; asked for again, the same."""
+    with transaction.atomic():
+        _lock(user.pk)
+        if _live(user.pk).filter(provider_id__isnull=False).exists():
+            raise AlreadySubscribed
+        pending = Subscription.objects.filter(user=user, status=Status.PENDING)
+        # Another plan, or another provider, was chosen: what the first checkout was for is not wanted any more.
+        pending.exclude(plan=plan, provider=provider).update(status=Status.CANCELLED, updated_at=Now())
+        found = pending.select_related("plan").first()
+        return found or Subscription.objects.create(user=user, plan=plan, provider=provider, status=Status.PENDING)
+
+
+def settle(user_id: UUID, *, ref: UUID | None, paid: Paid) -> Settled:
+    """Make our rows say what the provider says, unless a later look has been settled already."""
+    with transaction.atomic():
+        _lock(user_id)
+        row = _row_of(user_id, ref, paid)
+        before = _before(row)
+        if row.seen_at and row.seen_at > paid.seen_at:
+            return Settled(subscription=row, **before)
+        is_second = paid.status in Subscription.LIVE and _another_is_paid(row)
+        _fill(row, paid, status=Status.CANCELLED if is_second else paid.status)
+        if row.status in Subscription.LIVE:
+            _end(_live(user_id).exclude(pk=row.pk))
+        row.save()
+        ensure_live_subscription(row.user)
+        return Settled(subscription=row, is_news=True, is_second=is_second, **before)
+
+
+def plan_downgrade(subscription: Subscription, plan: Plan | None) -> None:
+    """Remember which plan begins when the period ends; None for the one it has."""
+    with transaction.atomic():
+        _lock(subscription.user_id)
+        _live(subscription.user_id).filter(pk=subscription.pk).update(downgrade_to_plan=plan, updated_at=Now())
+
+
+def end_lapsed(user_id: UUID) -> list[Subscription]:
+    """End what was paid until now and no longer; its user is on Free from here."""
+    with transaction.atomic():
+        _lock(user_id)
+        over = list(_live(user_id).filter(lapsed()).select_related("plan", "user"))
+        for each in over:
+            each.status = Status.EXPIRED if each.status == Status.PAST_DUE else Status.CANCELLED
+            each.save(update_fields=["status", "updated_at"])
+            ensure_live_subscription(each.user)
+        return over
+
+
+def lapsed() -> Q:
+    """Live rows that nothing is paid for any more."""
+    return Q(status=Status.CANCELING, current_period_end__lte=Now()) | Q(status=Status.PAST_DUE, grace_until__lte=Now())
+
+
+def _lock(user_id: UUID) -> None:
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=user_id)
+
+
+def _live(user_id: UUID) -> QuerySet[Subscription]:
+    return Subscription.objects.filter(user=user_id, status__in=Subscription.LIVE)
+
+
+def _row_of(user_id: UUID, ref: UUID | None, paid: Paid) -> Subscription:
+    own = Subscription.objects.filter(user=user_id).select_related("plan", "user")
+    found = own.filter(provider=paid.provider, provider_id=paid.provider_id).first()
+    if found is None and ref:
+        # A checkout that was paid twice has two subscriptions: the first one to be told of has the row.
+        found = own.filter(pk=ref, provider=paid.provider, provider_id=None).first()
+    return found or Subscription(user_id=user_id, plan=paid.plan)
+
+
+def _before(row: Subscription) -> dict[str, Any]:
+    if row._state.adding:
+        return {}
+    return {"before": row.status, "plan_before": row.plan_id, "downgrade_before": row.downgrade_to_plan_id}
+
+
+def _another_is_paid(row: Subscription) -> bool:
+    return _live(row.user_id).exclude(pk=row.pk).filter(provider_id__isnull=False).exists()
+
+
+def _fill(row: Subscription, paid: Paid, *, status: str) -> None:
+    row.status = status
+    row.provider, row.provider_id, row.plan, row.seen_at = paid.provider, paid.provider_id, paid.plan, paid.seen_at
+    row.current_period_start = paid.period_start or row.current_period_start
+    row.current_period_end, row.grace_until = paid.period_end, paid.grace_until
+    row.cancel_at_period_end = paid.cancel_at_period_end
+    row.downgrade_to_plan = paid.downgrade_to
+
+
+def _end(rows: QuerySet[Subscription]) -> None:
+    rows.update(status=Status.CANCELLED, current_period_end=Now(), downgrade_to_plan=None, updated_at=Now())

@@ -1,0 +1,146 @@
+"""What providers send: verified, stored once, answered at once; thought about later, from the row, as often as need be.
+
+An event is a hint. Whatever it names is looked at where it is now, so copies, late ones and any order end the same.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import DurationField, F, Q, QuerySet, Value
+from django.db.models.functions import Least, Now, Power
+
+from billing.models import BillingEvent
+from billing.news import tell
+from billing.providers import PROVIDERS
+from billing.providers.contract import Decision, Hint, Provider
+from billing.settling import look_at_dispute, look_at_payment, look_at_refund, look_at_subscription
+from core.errors import Problem
+from core.queue import enqueue
+from core.webhooks import ForgedWebhook
+
+TASK = "billing.process_event"
+State = BillingEvent.State
+# Doubled each time, up to the longest: a provider that is away for a day costs nothing but patience.
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
+MOST_ATTEMPTS = 40
+# Whoever takes an event has so long to be done with it before somebody else may.
+LEASE = timedelta(minutes=2)
+AT_ONCE = 200
+# Of the headers, those that say what was signed and when; never a cookie or a token.
+KEPT_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature", "user-agent")
+
+log = structlog.get_logger(__name__)
+
+
+def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> BillingEvent:
+    """Store what is signed, under its id; of what is not, only that it came."""
+    provider = PROVIDERS[provider_name]()
+    if not provider.is_configured():
+        raise ForgedWebhook("This provider is not in use here, so nothing is signed by it.")
+    try:
+        hint = provider.read_webhook(body, headers)
+    except Problem as problem:
+        log.warning("webhook_refused", provider=provider_name, code=problem.code, bytes=len(body))
+        raise
+    return _stored(provider, hint, body, headers)
+
+
+def _stored(provider: Provider, hint: Hint, body: bytes, headers: Mapping[str, str]) -> BillingEvent:
+    kept = {name: value[:500] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
+    event = BillingEvent(
+        provider=provider.name, delivery_id=hint.id, type=hint.type[:100], about=_ids(hint), body=body, headers=kept,
+        run_after=Now(),
+    )  # fmt: skip
+    with transaction.atomic():
+        BillingEvent.objects.bulk_create([event], ignore_conflicts=True)
+        transaction.on_commit(lambda: enqueue(TASK, event.pk))
+    return event
+
+
+def process(event_id: UUID) -> bool:
+    """Do what follows from one event; False where somebody is at it, or it is done."""
+    claimed = BillingEvent.objects.filter(pk=event_id, state=State.RECEIVED, run_after__lte=Now())
+    if not claimed.update(attempts=F("attempts") + 1, run_after=Now() + LEASE):
+        return False
+    event = BillingEvent.objects.get(pk=event_id)
+    try:
+        state = _act_on(event)
+    except Problem as problem:
+        _fail(event, f"{problem.code}: {problem.message}", retryable=problem.retryable or problem.code in PASSING)
+        return False
+    except Exception as fault:  # a fault of ours: kept for whoever mends it, and tried again
+        log.exception("billing_event_failed", event_id=str(event.pk), type=event.type)
+        _fail(event, type(fault).__name__, retryable=True)
+        return False
+    BillingEvent.objects.filter(pk=event.pk).update(state=state, processed_at=Now(), run_after=None, error="")
+    return True
+
+
+# Not errors of a vendor's, and yet they pass: a checkout that is still being written down, a plan that staff will name.
+PASSING = {"owner_unknown", "not_configured"}
+
+
+def _act_on(event: BillingEvent) -> str:
+    provider = PROVIDERS[event.provider]()
+    decision = provider.decisions.get(event.type, Decision.IGNORED)
+    if decision != Decision.HANDLED:
+        return State.RECORDED if decision == Decision.RECORDED else State.IGNORED
+    # Subscriptions first: a payment's row then finds the one it is for.
+    for kind, look in LOOKS.items():
+        for each in event.about.get(kind, ()):
+            look(provider, each)
+    return State.PROCESSED
+
+
+def _look_and_tell(provider: Provider, subscription_id: str) -> None:
+    if settled := look_at_subscription(provider, subscription_id):
+        tell(provider, settled)
+
+
+LOOKS: dict[str, Callable[[Provider, str], object]] = {
+    "subscriptions": _look_and_tell,
+    "payments": look_at_payment,
+    "refunds": look_at_refund,
+    "disputes": look_at_dispute,
+}
+
+
+def _ids(hint: Hint) -> dict[str, list[str]]:
+    named = {
+        "subscriptions": hint.subscription_ids, "payments": hint.payment_ids, "refunds": hint.refund_ids,
+        "disputes": hint.dispute_ids,
+    }  # fmt: skip
+    return {kind: [*ids] for kind, ids in named.items() if ids}
+
+
+def _fail(event: BillingEvent, why: str, *, retryable: bool) -> None:
+    gives_up = not retryable or event.attempts >= MOST_ATTEMPTS
+    wait = Least(Value(FIRST_WAIT, DurationField()) * Power(2, F("attempts") - 1), Value(LONGEST_WAIT, DurationField()))
+    BillingEvent.objects.filter(pk=event.pk).update(
+        error=why[:300],
+        state=State.FAILED if gives_up else State.RECEIVED,
+        run_after=None if gives_up else Now() + wait,
+    )
+
+
+def waiting() -> QuerySet[BillingEvent]:
+    return BillingEvent.objects.filter(Q(run_after__lte=Now()), state=State.RECEIVED).order_by("run_after")
+
+
+def sweep() -> None:
+    """Send for what is due: a message was lost, a worker died, a wait is over."""
+    for event_id in waiting().values_list("pk", flat=True)[:AT_ONCE]:
+        if not enqueue(TASK, event_id):
+            return
+
+
+def replay(events: QuerySet[BillingEvent]) -> int:
+    """Have events processed again, whatever became of them; doing it twice does no harm."""
+    again = [*events.values_list("pk", flat=True)]
+    BillingEvent.objects.filter(pk__in=again).update(state=State.RECEIVED, run_after=Now(), attempts=0, error="")
+    for event_id in again:
+        enqueue(TASK, event_id)
+    return len(again)

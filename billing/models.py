@@ -1,0 +1,170 @@
+"""The money: what was paid, with what, what came back, and every word a provider sent about it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Subscription
+from core.models import Row
+
+
+class Customer(Row):
+    """A user as a provider knows them."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    provider = models.CharField(max_length=20)
+    customer_id = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("user", "provider", name="one_customer_per_provider"),
+            models.UniqueConstraint("provider", "customer_id", name="one_user_per_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return self.customer_id
+
+
+class PaymentMethod(Row):
+    """A means of payment that a provider keeps; we know its last four digits and no more."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="payment_methods")
+    provider = models.CharField(max_length=20)
+    provider_id = models.CharField(max_length=100)
+    kind = models.CharField(max_length=30, default="card")
+    brand = models.CharField(max_length=30, blank=True)
+    last4 = models.CharField(max_length=4, blank=True)
+    expires_month = models.PositiveSmallIntegerField(null=True)
+    expires_year = models.PositiveSmallIntegerField(null=True)
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("provider", "provider_id", name="payment_method_once"),
+            models.UniqueConstraint("user", condition=Q(is_default=True), name="one_default_payment_method"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.brand} {self.last4}".strip()
+
+
+class Payment(Row):
+    """One charge, as its provider had it when we last looked."""
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING"
+        PROCESSING = "PROCESSING"
+        SUCCEEDED = "SUCCEEDED"
+        FAILED = "FAILED"
+        CANCELED = "CANCELED"
+        REFUNDED = "REFUNDED"
+
+    # Kept when its user is erased: the books outlive the account.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="payments")
+    subscription = models.ForeignKey(Subscription, null=True, on_delete=models.SET_NULL, related_name="payments")
+    provider = models.CharField(max_length=20)
+    provider_id = models.CharField(max_length=100)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
+    reason = models.CharField(max_length=20, help_text="new, renewal, plan_change or other.")
+    amount = models.BigIntegerField(help_text="In minor units, tax included.")
+    tax = models.BigIntegerField(default=0)
+    refunded = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3)
+    failure = models.CharField(max_length=60, blank=True)
+    disputed = models.CharField(max_length=10, blank=True, help_text="open, won, lost or closed; empty: never.")
+    paid_at = models.DateTimeField(null=True)
+    # When the look began that found it so: what an earlier look found is older.
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("provider", "provider_id", name="payment_once"),
+            models.CheckConstraint(condition=Q(refunded__gte=0, refunded__lte=F("amount")), name="refunded_within"),
+        ]
+        indexes = [
+            models.Index("user", "created_at", "id", name="payments_of_user"),
+            models.Index("status", "paid_at", name="payments_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.provider_id
+
+
+class Invoice(Row):
+    """A payment's invoice; its PDF is fetched from the provider when its owner asks, and never linked to."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="invoices")
+    payment = models.OneToOneField(Payment, on_delete=models.CASCADE, related_name="invoice")
+    provider_id = models.CharField(max_length=100)
+    number = models.CharField(max_length=60)
+    amount = models.BigIntegerField()
+    tax = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3)
+    issued_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index("user", "created_at", "id", name="invoices_of_user")]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Refund(Row):
+    """Money that went back."""
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING"
+        SUCCEEDED = "SUCCEEDED"
+        FAILED = "FAILED"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="refunds")
+    payment = models.ForeignKey(Payment, on_delete=models.CASCADE, related_name="refunds")
+    provider = models.CharField(max_length=20)
+    provider_id = models.CharField(max_length=100)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    partial = models.BooleanField(default=False)
+    reason = models.CharField(max_length=300, blank=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("provider", "provider_id", name="refund_once")]
+        indexes = [models.Index("user", "created_at", "id", name="refunds_of_user")]
+
+    def __str__(self) -> str:
+        return self.provider_id
+
+
+class BillingEvent(Row):
+    """A delivery from a provider: stored before anything is thought about it, and processed from here."""
+
+    class State(models.TextChoices):
+        RECEIVED = "received"
+        PROCESSED = "processed"
+        RECORDED = "recorded"
+        IGNORED = "ignored"
+        FAILED = "failed"
+
+    provider = models.CharField(max_length=20)
+    delivery_id = models.CharField(max_length=255)
+    type = models.CharField(max_length=100, blank=True)
+    # Personal data: forgotten after a while, as the other records are.
+    body = models.BinaryField(default=b"")
+    headers = models.JSONField(default=dict)
+    about = models.JSONField(default=dict, help_text="The provider's ids of what it is about.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    run_after = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+    processed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("provider", "delivery_id", name="event_once")]
+        indexes = [
+            models.Index("created_at", "id", name="event_age"),
+            models.Index(F("run_after"), condition=Q(state="received"), name="event_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.delivery_id}"

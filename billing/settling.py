@@ -1,0 +1,188 @@
+"""Looking at what a provider has, and making our rows say the same. Events and sweeps only say where to look.
+
+No look is taken inside a transaction. What is found is written under the lock of its user, unless a look that began
+later has been written already: whatever changed since then sends an event of its own.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Sum
+
+from accounts.models import Plan, Subscription, User
+from accounts.subscriptions import Paid, Settled, settle
+from billing.models import Customer, Invoice, Payment, Refund
+from billing.providers.contract import Charged, Provider, Refunded, Standing, Subscribed
+from core.errors import Missing, NotConfigured
+
+Status = Subscription.Status
+
+
+class OwnerUnknown(Missing):
+    """Nobody here is known to have bought this."""
+
+    code = "owner_unknown"
+
+
+def look_at_subscription(provider: Provider, subscription_id: str) -> Settled | None:
+    """None where the provider has none, or one that nobody has paid for yet."""
+    begun = database_now()
+    found = provider.subscription(subscription_id)
+    if found is None or found.standing == Standing.PENDING:
+        return None
+    user_id = _owner(provider.name, found)
+    _remember_customer(user_id, provider.name, found.customer_id)
+    return settle(user_id, ref=_uuid(found.ref), paid=_paid(provider.name, found, begun))
+
+
+def look_at_payment(provider: Provider, payment_id: str) -> Payment | None:
+    begun = database_now()
+    found = provider.payment(payment_id)
+    return _keep_payment(provider.name, found, begun) if found else None
+
+
+def look_at_refund(provider: Provider, refund_id: str) -> Refund | None:
+    begun = database_now()
+    found = provider.refund_state(refund_id)
+    if found is None:
+        return None
+    if not Payment.objects.filter(provider=provider.name, provider_id=found.payment_id).exists():
+        look_at_payment(provider, found.payment_id)
+    return keep_refund(provider.name, found, begun)
+
+
+def look_at_dispute(provider: Provider, dispute_id: str) -> Payment | None:
+    found = provider.dispute(dispute_id)
+    if found is None:
+        return None
+    payment = look_at_payment(provider, found.payment_id)
+    if payment:
+        Payment.objects.filter(pk=payment.pk).update(disputed=found.status)
+    return payment
+
+
+def database_now() -> datetime:
+    """One clock for all who look."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+
+
+def plan_of(provider: str, product_id: str) -> Plan:
+    plan = Plan.objects.filter(**{f"products__{provider}": product_id}).first()
+    if plan is None:
+        raise NotConfigured(f"No plan is called {product_id} by {provider}.", details={"product": product_id})
+    return plan
+
+
+def _paid(provider: str, found: Subscribed, begun: datetime) -> Paid:
+    return Paid(
+        provider=provider, provider_id=found.id, status=_status(found, begun), plan=plan_of(provider, found.product_id),
+        period_start=found.period_start, period_end=found.period_end,
+        cancel_at_period_end=found.cancels_at_end or found.standing == Standing.ENDED,
+        grace_until=_grace(found) if found.standing == Standing.PAST_DUE else None,
+        downgrade_to=plan_of(provider, found.scheduled_product_id) if found.scheduled_product_id else None,
+        seen_at=begun,
+    )  # fmt: skip
+
+
+def _status(found: Subscribed, now: datetime) -> str:
+    if found.standing == Standing.PAST_DUE:
+        return Status.PAST_DUE if (_grace(found) or now) > now else Status.EXPIRED
+    if found.standing == Standing.PAUSED:
+        return Status.EXPIRED
+    if found.standing == Standing.ENDED:
+        # What is paid for is given, even where the provider's own page ended it at once.
+        return Status.CANCELING if found.was_paid and found.period_end and found.period_end > now else Status.CANCELLED
+    if found.cancels_at_end:
+        return Status.CANCELING
+    return Status.TRIAL if found.standing == Standing.TRIAL else Status.ACTIVE
+
+
+def _grace(found: Subscribed) -> datetime | None:
+    days = timedelta(days=settings.BILLING_GRACE_DAYS)
+    # The period that was not paid for begins when the last one ended.
+    return found.grace_until or (found.unpaid_since + days if found.unpaid_since else None)
+
+
+def _owner(provider: str, found: Subscribed | Charged) -> UUID:
+    subscription_id = found.id if isinstance(found, Subscribed) else found.subscription_id
+    ref = _uuid(found.ref)
+    known = (
+        Subscription.objects.filter(provider=provider, provider_id=subscription_id or None).values_list("user_id")
+        or (ref and Subscription.objects.filter(pk=ref).values_list("user_id"))
+        or Customer.objects.filter(provider=provider, customer_id=found.customer_id).values_list("user_id")
+    )
+    if not known:
+        raise OwnerUnknown(details={"subscription": subscription_id})
+    return UUID(str(known[0][0]))
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _remember_customer(user_id: UUID, provider: str, customer_id: str) -> None:
+    if customer_id:
+        Customer.objects.bulk_create(
+            [Customer(user_id=user_id, provider=provider, customer_id=customer_id)], ignore_conflicts=True
+        )
+
+
+def _keep_payment(provider: str, found: Charged, begun: datetime) -> Payment:
+    user_id = _owner(provider, found)
+    _remember_customer(user_id, provider, found.customer_id)
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).only("pk").get(pk=user_id)
+        row = Payment.objects.filter(provider=provider, provider_id=found.id).first()
+        row = row or Payment(provider=provider, provider_id=found.id, user_id=user_id, seen_at=begun)
+        if row.seen_at <= begun:
+            _fill(row, found, begun)
+            row.save()
+            _keep_invoice(row, found)
+        return row
+
+
+def _fill(row: Payment, found: Charged, begun: datetime) -> None:
+    bought = Subscription.objects.filter(provider=row.provider, provider_id=found.subscription_id or None).first()
+    row.subscription = bought or row.subscription
+    row.amount, row.tax, row.currency = found.amount, found.tax, found.currency.upper()
+    row.reason, row.failure, row.paid_at, row.seen_at = found.reason, found.failure[:60], found.paid_at, begun
+    is_refunded = row.amount > 0 and row.refunded >= row.amount
+    row.status = Payment.Status.REFUNDED if is_refunded else Payment.Status(found.status.upper())
+
+
+def _keep_invoice(row: Payment, found: Charged) -> None:
+    if found.invoice_id and row.status in (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED):
+        values = {
+            "user_id": row.user_id, "provider_id": found.invoice_id, "number": found.invoice_number or found.invoice_id,
+            "amount": row.amount, "tax": row.tax, "currency": row.currency, "issued_at": row.paid_at or row.seen_at,
+        }  # fmt: skip
+        Invoice.objects.update_or_create(payment=row, defaults=values)
+
+
+def keep_refund(provider: str, found: Refunded, begun: datetime) -> Refund:
+    with transaction.atomic():
+        payment = Payment.objects.select_for_update().get(provider=provider, provider_id=found.payment_id)
+        row = Refund.objects.filter(provider=provider, provider_id=found.id).first()
+        row = row or Refund(provider=provider, provider_id=found.id, payment=payment, seen_at=begun)
+        if row.seen_at <= begun:
+            row.user_id, row.amount, row.seen_at = payment.user_id, found.amount, begun
+            row.status = Refund.Status(found.status.upper())
+            row.currency, row.partial, row.reason = found.currency.upper(), found.partial, found.reason[:300]
+            row.save()
+        _count_refunds(payment)
+        return row
+
+
+def _count_refunds(payment: Payment) -> None:
+    done = payment.refunds.filter(status=Refund.Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or 0
+    payment.refunded = min(done, payment.amount)
+    if payment.refunded and payment.refunded == payment.amount:
+        payment.status = Payment.Status.REFUNDED
+    payment.save(update_fields=["refunded", "status"])

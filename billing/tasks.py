@@ -1,0 +1,32 @@
+"""What the workers do about money: ids come in, rows say whether there is anything to do."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from billing import inbox, upkeep
+
+
+@shared_task(name=inbox.TASK)
+def process_event(event_id: str) -> None:
+    inbox.process(UUID(event_id))
+
+
+@shared_task(name="billing.sweep")
+def sweep() -> None:
+    inbox.sweep()
+
+
+@shared_task(name="billing.end_lapsed")
+def end_lapsed() -> None:
+    upkeep.end_all_lapsed()
+
+
+@shared_task(name="billing.process_scheduled_downgrades")
+def process_scheduled_downgrades() -> None:
+    upkeep.process_scheduled_downgrades()
+
+
+@shared_task(name="billing.reconcile")
+def reconcile() -> None:
+    upkeep.reconcile()

@@ -1,0 +1,79 @@
+"""What time brings about: paid time that runs out, changes that were waiting for it, and what no event told us.
+
+Each may run twice at once: whatever it does for one user, it does under that user's lock, or the provider decides.
+"""
+
+from collections.abc import Iterator
+
+import structlog
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from accounts.mail import owe_mail
+from accounts.models import Subscription
+from accounts.subscriptions import end_lapsed, lapsed
+from billing.news import tell
+from billing.providers import PROVIDERS
+from billing.settling import look_at_payment, look_at_subscription
+from core.errors import Problem
+
+Status = Subscription.Status
+AT_ONCE = 500
+
+log = structlog.get_logger(__name__)
+
+
+def end_all_lapsed() -> int:
+    """Whoever has paid until now and no longer is on Free from now. Asked last: perhaps it was paid meanwhile."""
+    ended = 0
+    for subscription in _live().filter(lapsed())[:AT_ONCE]:
+        _look(subscription)
+        for each in end_lapsed(subscription.user_id):
+            owe_mail(each.user, "subscription_ended")
+            ended += 1
+    return ended
+
+
+def process_scheduled_downgrades() -> int:
+    """Look where a cheaper plan should have begun by now, at midnight, whether or not an event said so."""
+    due = _live().filter(downgrade_to_plan__isnull=False, current_period_end__lte=Now())
+    return sum(_look(subscription) for subscription in due[:AT_ONCE])
+
+
+def reconcile() -> int:
+    """Look at everything that is paid for; what differs is put right, counted and said."""
+    return sum(_look(subscription, with_payments=True) for subscription in _every(_live()))
+
+
+def _live() -> QuerySet[Subscription]:
+    paid = Subscription.objects.filter(status__in=Subscription.LIVE, provider_id__isnull=False)
+    return paid.select_related("user", "plan").order_by("pk")
+
+
+def _every(rows: QuerySet[Subscription]) -> Iterator[Subscription]:
+    last = None
+    while batch := list((rows.filter(pk__gt=last) if last else rows)[:AT_ONCE]):
+        yield from batch
+        last = batch[-1].pk
+
+
+def _look(subscription: Subscription, *, with_payments: bool = False) -> bool:
+    """Whether something had to be put right; what cannot be asked now is asked the next time."""
+    provider = PROVIDERS[subscription.provider]()
+    before = (subscription.status, subscription.plan_id, subscription.current_period_end)
+    try:
+        settled = look_at_subscription(provider, subscription.provider_id or "")
+        if with_payments:
+            for payment in provider.payments(subscription.provider_id or ""):
+                look_at_payment(provider, payment.id)
+        if settled is None:
+            return False
+        tell(provider, settled)
+    except Problem as problem:
+        log.warning("subscription_not_looked_at", subscription=str(subscription.pk), code=problem.code)
+        return False
+    now = settled.subscription
+    drifted = (now.status, now.plan_id, now.current_period_end) != before
+    if drifted:
+        log.warning("subscription_drifted", subscription=str(now.pk), provider=provider.name, status=now.status)
+    return drifted

@@ -1,0 +1,237 @@
+"""Billing over HTTP: each view reads the request, calls one verb and shapes the answer."""
+
+from collections.abc import Collection
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.bodies import subscription_body
+from accounts.idempotency import idempotent
+from accounts.models import Plan, Subscription, User
+from accounts.serializers import SubscriptionSerializer
+from accounts.subscriptions import AlreadySubscribed
+from billing import inbox, services
+from billing import serializers as shapes
+from billing.models import Invoice, Payment, PaymentMethod, Refund
+from core import errors
+from core.api import ValuesListView, bounded_body, checked
+from core.statements import Parameter
+from core.webhooks import ForgedWebhook
+
+STANDARD_HEADERS = [
+    OpenApiParameter(f"webhook-{name}", {"type": "string", "pattern": pattern}, OpenApiParameter.HEADER, required=True)
+    for name, pattern in {
+        "id": "^[!-\\-/-~]{1,255}$", "timestamp": "^[0-9]{1,12}$", "signature": "^v1,[A-Za-z0-9+/]{43}=$",
+    }.items()
+]  # fmt: skip
+STRIPE_HEADERS = [
+    OpenApiParameter(
+        "Stripe-Signature", {"type": "string", "pattern": "^t=[0-9]{1,12},v1=[0-9a-f]{64}$"}, OpenApiParameter.HEADER,
+        required=True,
+    )
+]  # fmt: skip
+AN_EVENT = OpenApiRequest(
+    {"type": "object"}, examples=[OpenApiExample("An event", value={"type": "subscription.active", "data": {}})]
+)
+
+
+class OwnRows(ValuesListView):
+    """One's own rows, the newest first."""
+
+    def given(self) -> dict[str, Any]:
+        return {"user": _user(self.request).pk}
+
+
+class Subscribe(APIView):
+    """Buy a plan."""
+
+    @extend_schema(
+        request=shapes.SubscribeSerializer,
+        responses={201: shapes.SubscribedSerializer, 409: AlreadySubscribed, 503: errors.NotConfigured},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Open the page on which a plan is paid. The plan begins when the payment is in."""
+        asked = checked(shapes.SubscribeSerializer, request.data).validated_data
+        opened = services.subscribe(_user(request), _plan(asked["plan_id"]), provider_name=asked.get("provider"))
+        body = {"checkout_url": opened.checkout_url, "subscription": subscription_body(opened.subscription)}
+        return Response(body, status=201)
+
+
+class Upgrade(APIView):
+    """Change the plan."""
+
+    @extend_schema(request=shapes.PlanChoiceSerializer, responses={200: SubscriptionSerializer, 409: services.NotPaid})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """A dearer plan begins now, with what is left of the old one reckoned in; a cheaper one at the period's end."""
+        asked = checked(shapes.PlanChoiceSerializer, request.data).validated_data
+        return Response(subscription_body(services.change_plan(_user(request), _plan(asked["plan_id"]))))
+
+
+class UpgradePreview(APIView):
+    """What a change of plan would cost."""
+
+    @extend_schema(
+        request=shapes.PlanChoiceSerializer, responses={200: shapes.PreviewSerializer, 409: services.NotPaid}
+    )
+    def post(self, request: Request) -> Response:
+        """What a change of plan would cost now, as the provider reckons it."""
+        asked = checked(shapes.PlanChoiceSerializer, request.data).validated_data
+        found = services.preview_change(_user(request), _plan(asked["plan_id"]))
+        return Response({name: getattr(found, name) for name in ("amount", "tax", "currency", "effective_at")})
+
+
+class Cancel(APIView):
+    """Cancel at the end of what is paid for."""
+
+    @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: services.NotPaid})
+    def post(self, request: Request) -> Response:
+        """Cancel: the plan goes on to the end of what is paid for, then comes Free."""
+        return Response(subscription_body(services.cancel(_user(request))))
+
+
+class Resume(APIView):
+    """Go on after all."""
+
+    @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: services.NotPaid})
+    def post(self, request: Request) -> Response:
+        """Undo a cancellation, or a change that was to come at the end of the period."""
+        return Response(subscription_body(services.resume(_user(request))))
+
+
+class Portal(APIView):
+    """The provider's own pages."""
+
+    @extend_schema(request=None, responses={200: shapes.LinkSerializer, 409: services.NotPaid})
+    def post(self, request: Request) -> Response:
+        """A link to the provider's own pages about you."""
+        return Response({"url": services.open_portal(_user(request))})
+
+
+class UpdateCard(APIView):
+    """Another means of payment."""
+
+    @extend_schema(request=None, responses={200: shapes.LinkSerializer, 409: services.NotPaid})
+    def post(self, request: Request) -> Response:
+        """A link to the page on which another card is entered."""
+        return Response({"url": services.update_card(_user(request))})
+
+
+class History(OwnRows):
+    """The subscriptions one has had."""
+
+    serializer_class = shapes.HistorySerializer
+
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[Subscription]:
+        own = Subscription.objects.filter(**{name: Parameter(name) for name in given})
+        return own.annotate(plan__name=F("plan__name"))
+
+
+class Payments(OwnRows):
+    """One's own payments."""
+
+    serializer_class = shapes.PaymentSerializer
+
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[Payment]:
+        return Payment.objects.filter(**{name: Parameter(name) for name in given})
+
+
+class Invoices(OwnRows):
+    """One's own invoices."""
+
+    serializer_class = shapes.InvoiceSerializer
+
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[Invoice]:
+        return Invoice.objects.filter(**{name: Parameter(name) for name in given})
+
+
+class Refunds(OwnRows):
+    """What one got back."""
+
+    serializer_class = shapes.RefundSerializer
+
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[Refund]:
+        return Refund.objects.filter(**{name: Parameter(name) for name in given})
+
+
+class PaymentMethods(OwnRows):
+    """One's own means of payment."""
+
+    serializer_class = shapes.PaymentMethodSerializer
+
+    @classmethod
+    def rows(cls, given: Collection[str]) -> QuerySet[PaymentMethod]:
+        return PaymentMethod.objects.filter(**{name: Parameter(name) for name in given})
+
+
+class InvoicePdf(APIView):
+    """An invoice as a PDF."""
+
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY, 404: errors.Missing})
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponse:
+        """The invoice as its provider prints it."""
+        content = services.invoice_pdf(_user(request), invoice_id)
+        headers = {
+            "Content-Disposition": f'attachment; filename="invoice-{invoice_id}.pdf"',
+            "Cache-Control": "no-store",
+        }
+        return HttpResponse(content, content_type="application/pdf", headers=headers)
+
+
+class Webhook(APIView):
+    """Events of a payment provider."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+    throttle_classes = []
+    provider = ""
+
+    def receive(self, request: Request) -> Response:
+        inbox.receive(self.provider, bounded_body(request), request.headers)
+        return Response(status=200)
+
+
+class DodoWebhook(Webhook):
+    """Events of Dodo Payments."""
+
+    provider = "dodo"
+
+    @extend_schema(parameters=STANDARD_HEADERS, request=AN_EVENT, responses={200: None, 401: ForgedWebhook})
+    def post(self, request: Request) -> Response:
+        """Events of Dodo Payments, signed as Standard Webhooks are: 200 once stored, whatever becomes of them."""
+        return self.receive(request)
+
+
+class StripeWebhook(Webhook):
+    """Events of Stripe."""
+
+    provider = "stripe"
+
+    @extend_schema(parameters=STRIPE_HEADERS, request=AN_EVENT, responses={200: None, 401: ForgedWebhook})
+    def post(self, request: Request) -> Response:
+        """Events of Stripe, signed in its own way: 200 once stored, whatever becomes of them."""
+        return self.receive(request)
+
+
+def _user(request: Request) -> User:
+    return cast(User, request.user)
+
+
+def _plan(plan_id: UUID) -> Plan:
+    plan = Plan.objects.filter(pk=plan_id).first()
+    if plan is None:
+        raise errors.Missing
+    return plan
