@@ -18,6 +18,12 @@ from billing.providers.contract import Charged, Provider, Refunded, Standing, Su
 from core.errors import Missing, NotConfigured
 
 Status = Subscription.Status
+STATES = {
+    "processing": Payment.Status.PROCESSING,
+    "succeeded": Payment.Status.SUCCEEDED,
+    "failed": Payment.Status.FAILED,
+    "cancelled": Payment.Status.CANCELED,
+}
 
 
 class OwnerUnknown(Missing):
@@ -154,7 +160,7 @@ def _fill(row: Payment, found: Charged, begun: datetime) -> None:
     row.amount, row.tax, row.currency = found.amount, found.tax, found.currency.upper()
     row.reason, row.failure, row.paid_at, row.seen_at = found.reason, found.failure[:60], found.paid_at, begun
     is_refunded = row.amount > 0 and row.refunded >= row.amount
-    row.status = Payment.Status.REFUNDED if is_refunded else Payment.Status(found.status.upper())
+    row.status = Payment.Status.REFUNDED if is_refunded else STATES[found.status]
 
 
 def _keep_invoice(row: Payment, found: Charged) -> None:
@@ -173,7 +179,7 @@ def keep_refund(provider: str, found: Refunded, begun: datetime) -> Refund:
         row = row or Refund(provider=provider, provider_id=found.id, payment=payment, seen_at=begun)
         if row.seen_at <= begun:
             row.user_id, row.amount, row.seen_at = payment.user_id, found.amount, begun
-            row.status = Refund.Status(found.status.upper())
+            row.status = Refund.Status[found.status.upper()]
             row.currency, row.partial, row.reason = found.currency.upper(), found.partial, found.reason[:300]
             row.save()
         _count_refunds(payment)

@@ -55,7 +55,12 @@ class Subscribe(APIView):
 
     @extend_schema(
         request=shapes.SubscribeSerializer,
-        responses={201: shapes.SubscribedSerializer, 409: AlreadySubscribed, 503: errors.NotConfigured},
+        responses={
+            201: shapes.SubscribedSerializer,
+            404: errors.Missing,
+            409: AlreadySubscribed,
+            503: errors.NotConfigured,
+        },
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -81,7 +86,8 @@ class UpgradePreview(APIView):
     """What a change of plan would cost."""
 
     @extend_schema(
-        request=shapes.PlanChoiceSerializer, responses={200: shapes.PreviewSerializer, 409: services.NotPaid}
+        request=shapes.PlanChoiceSerializer,
+        responses={200: shapes.PreviewSerializer, 404: errors.Missing, 409: services.NotPaid},
     )
     def post(self, request: Request) -> Response:
         """What a change of plan would cost now, as the provider reckons it."""

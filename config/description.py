@@ -13,6 +13,7 @@ DESCRIPTION: dict[str, Any] = {
         {"name": "accounts", "description": "Who somebody is, what they pay for, and what they have used."},
         {"name": "social", "description": "Posts that are out there: which addresses we can read."},
         {"name": "analysis", "description": "Posts explained: asked for, watched, read."},
+        {"name": "billing", "description": "Plans bought, changed and cancelled; what was paid, and what came back."},
         {"name": "feedback", "description": "What one thinks of it, and what became of that."},
         {"name": "health", "description": "For orchestrators and for the page that wakes somebody up."},
         {"name": "schema", "description": "This description."},

@@ -28,7 +28,7 @@ class Charged:
     id: str
     subscription_id: str  # empty where it has none
     customer_id: str
-    status: str  # of `billing.models.Payment.Status`
+    status: str  # "processing", "succeeded", "failed" or "cancelled"
     reason: str  # "new", "renewal", "plan_change" or "other"
     amount: int  # minor units
     tax: int
@@ -66,7 +66,7 @@ class Refunded:
 
     id: str
     payment_id: str
-    status: str  # of `billing.models.Refund.Status`
+    status: str  # "pending", "succeeded" or "failed"
     amount: int
     currency: str
     reason: str = ""
