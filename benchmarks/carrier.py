@@ -16,8 +16,9 @@ from analysis import pipeline
 from analysis.engine import Work
 from analysis.stages.contract import Later, Product
 from config.celery import app
+from core.queue import enqueue
 
-NOOP, QUERY = "benchmarks.noop", "benchmarks.query"
+NOOP, QUERY, RELAY = "benchmarks.noop", "benchmarks.query", "benchmarks.relay"
 
 
 class Timed:
@@ -51,6 +52,12 @@ def prepare() -> None:
     @app.task(name=NOOP)
     def noop() -> None:
         """The least there is."""
+
+    @app.task(name=RELAY)
+    def relay(*queues: str) -> None:
+        """No more than the way itself: on to the next of these queues."""
+        if queues:
+            enqueue(RELAY, *queues[1:], queue=queues[0])
 
     @app.task(name=QUERY)
     def query() -> None:

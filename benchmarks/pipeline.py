@@ -16,7 +16,7 @@ from django.db import connection
 from accounts.models import User
 from analysis import pipeline, tasks
 from analysis.models import PostAnalysis, PostAnalysisRequest
-from benchmarks.carrier import NOOP, QUERY
+from benchmarks.carrier import NOOP, QUERY, RELAY
 from benchmarks.carriers import ask_for, carrier, make_user, stopped, succeeded, until, until_quiet
 from benchmarks.machine import cpu_of, with_children
 from benchmarks.measure import Cost, Figure, Line, ratios, rounds
@@ -84,12 +84,14 @@ def _costs(home: Path, user: User) -> list[Figure]:
             pids = [stack.enter_context(carrier(home, seconds, queue, threads=8)) for queue in queues[:1]]
             pids += [stack.enter_context(carrier(home, seconds, queue, processes=1)) for queue in queues[1:]]
             sides = {"post": partial(_cost_of_posts, user, pids)}
-            # The first queue's no-op is what a post is held against; that of processes stands beside it.
-            sides |= {f"noop {each}": partial(_cost_of_tasks, NOOP, NOOPS, pids, on=each) for each in queues}
+            sides |= {"noop": partial(_cost_of_tasks, NOOP, NOOPS, pids)}
+            if len(queues) > 1:
+                # What the way alone costs, with nothing carried: that is Celery's, and no post comes below it.
+                sides |= {"bare way": partial(_cost_of_ways, pids)}
             _warm_up(sides)
             taken = rounds(sides, count=9)
         each = ", ".join(f"{side} {statistics.median(t[side].cpu for t in taken) * 1e3:.2f} ms" for side in sides)
-        figures.append(Figure(name, LINES[name], ratios(taken, "post", f"noop {queues[0]}"), each))
+        figures.append(Figure(name, LINES[name], ratios(taken, "post", "noop"), each))
     return figures
 
 
@@ -111,9 +113,15 @@ def _cost_of_posts(user: User, pids: list[int]) -> Cost:
     return _cost(pids, lambda: ask_for(user, POSTS), until_quiet, units=POSTS)
 
 
-def _cost_of_tasks(name: str, tasks: int, pids: list[int], on: str = "io") -> Cost:
+def _cost_of_ways(pids: list[int]) -> Cost:
+    before = succeeded(RELAY)
+    send = lambda: [enqueue(RELAY, "cpu", "io", queue="io") for _ in range(POSTS)]  # noqa: E731
+    return _cost(pids, send, lambda: until(lambda: succeeded(RELAY) - before >= 3 * POSTS), units=POSTS)
+
+
+def _cost_of_tasks(name: str, tasks: int, pids: list[int]) -> Cost:
     before = succeeded(name)
-    send = lambda: [enqueue(name, queue=on) for _ in range(tasks)]  # noqa: E731
+    send = lambda: [enqueue(name, queue="io") for _ in range(tasks)]  # noqa: E731
     return _cost(pids, send, lambda: until(lambda: succeeded(name) - before >= tasks), units=tasks)
 
 

@@ -31,7 +31,7 @@ PARTS = (
     Part("YouTube", "social", "samples, yt-dlp", "YouTube Data API", ("YOUTUBE_API_KEY",)),
     Part("media", "social", "files on disk", "Supabase Storage", ("SUPABASE_URL",)),
     Part("analysis", "analysis", "the rule-based analyst", "a model", ("GEMINI_API_KEY", "SELF_HOSTED_LLM_URL")),
-    Part("payments", "billing", "the sandbox's checkout", "a provider", ("DODO_API_KEY", "STRIPE_SECRET_KEY")),
+    Part("payments", "billing", "nothing is sold", "a provider", ("DODO_API_KEY", "STRIPE_SECRET_KEY")),
 )
 
 
