@@ -72,6 +72,7 @@ def _value_of(key: str) -> Any:
         "set": redis.client().smembers,
         "list": lambda name: redis.client().lrange(name, 0, -1),
         "zset": lambda name: redis.client().zrange(name, 0, -1),
+        "none": lambda name: None,  # its time ran out since it was found
     }
     return read[str(redis.client().type(key))](key)
 
