@@ -13,15 +13,6 @@ from core import redis
 from tests.pristine import keep_pristine
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the work, what a module makes once for all of its tests is made in one of them."""
-    for item in items:
-        known = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
-        if any(fixtures[-1].scope == "module" for fixtures in known):
-            # The drills share one process: two of them side by side would only be in each other's way.
-            item.add_marker(pytest.mark.xdist_group("drills" if "drills" in item.nodeid else item.path.name))
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> None:
     with django_db_blocker.unblock():

@@ -67,7 +67,7 @@ def test_a_table_of_a_later_release_is_closed_and_gets_its_security_with_the_nex
         look("SELECT count(*) FROM feedback_feedback", claims_of(user))
     assert "+ row level security on feedback_feedback\n" in set_up()
     set_up("--apply")
-    assert run("SELECT relrowsecurity FROM pg_class WHERE relname = 'feedback_feedback'") == [(True,)]
+    assert run("SELECT relrowsecurity FROM pg_class WHERE oid = 'feedback_feedback'::regclass") == [(True,)]
 
 
 def test_without_apply_nothing_changes_and_everything_is_told(supabase):
