@@ -30,7 +30,7 @@ admin-password: ## a new password for the admin, where `make run` showed the fir
 
 test: ## the whole suite
 	$(call environment,dev)
-	@$(python) -m pytest $(or $(ARGS),--numprocesses=auto --maxprocesses=4 --dist=loadgroup)
+	@$(python) -m pytest $(or $(ARGS),--numprocesses=auto --maxprocesses=4 --dist=loadfile)
 
 check: export DEBUG := true
 check: ## format, lint, types, import contracts, migrations, deployment settings
