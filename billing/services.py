@@ -12,11 +12,11 @@ from django.urls import reverse
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import await_payment
 from accounts.usage import FREE, get_user_subscription
-from billing.models import Customer, Invoice, Payment
+from billing.models import Customer, Invoice
 from billing.news import tell
 from billing.providers import PROVIDERS, configured
 from billing.providers.contract import Buyer, Preview, Provider
-from billing.settling import database_now, keep_refund, look_at_payment, look_at_subscription
+from billing.settling import look_at_subscription
 from core.errors import Conflict, Invalid, Missing, NotConfigured
 
 
@@ -123,14 +123,6 @@ def invoice_pdf(user: User, invoice_id: UUID) -> bytes:
     if invoice is None:
         raise Missing
     return _provider(invoice.payment.provider).invoice_pdf(invoice.payment.provider_id, invoice.provider_id)
-
-
-def refund(payment: Payment, *, amount: int | None, reason: str, once: str) -> None:
-    """By staff. The whole of it where no amount is said."""
-    provider = _provider(payment.provider)
-    begun = database_now()
-    keep_refund(provider.name, provider.refund(payment.provider_id, amount=amount, reason=reason, once=once), begun)
-    look_at_payment(provider, payment.provider_id)
 
 
 def _stay(live: Subscription, provider: Provider) -> Subscription:

@@ -145,7 +145,8 @@ def _keep_payment(provider: str, found: Charged, begun: datetime) -> Payment:
     _remember_customer(user_id, provider, found.customer_id)
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).only("pk").get(pk=user_id)
-        row = Payment.objects.filter(provider=provider, provider_id=found.id).first()
+        # Whoever counts its refunds waits, or is waited for: neither writes over what the other wrote.
+        row = Payment.objects.select_for_update().filter(provider=provider, provider_id=found.id).first()
         row = row or Payment(provider=provider, provider_id=found.id, user_id=user_id, seen_at=begun)
         if row.seen_at <= begun:
             _fill(row, found, begun)
