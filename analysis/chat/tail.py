@@ -32,7 +32,9 @@ def after_header(last_event_id: str | None) -> int:
     return int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 9 else 0
 
 
-async def follow(message_id: UUID, shown: int, *, is_new: bool = False) -> AsyncGenerator[bytes, None]:
+async def follow(
+    message_id: UUID, shown: int, *, is_new: bool = False, heartbeat: float = HEARTBEAT_SECONDS
+) -> AsyncGenerator[bytes, None]:
     """All that follows behind so many characters. Of an answer that is new the row has nothing to tell yet."""
     teller = _Teller(message_id, shown)
     if not shown:
@@ -41,7 +43,7 @@ async def follow(message_id: UUID, shown: int, *, is_new: bool = False) -> Async
     while row is None or row.status == ChatMessage.Status.STREAMING:
         if row and (chunk := teller.tell_words(row.content[teller.shown :], at=teller.shown)):
             yield chunk
-        async for chunk in teller.listen():
+        async for chunk in teller.listen(heartbeat):
             yield chunk
         row = await teller.look()
         if row is None or row.status == ChatMessage.Status.STREAMING:
@@ -71,11 +73,11 @@ class _Teller:
         row = await self.look()
         return row is not None and row.status != ChatMessage.Status.STREAMING
 
-    async def listen(self) -> AsyncGenerator[bytes, None]:
+    async def listen(self, heartbeat: float) -> AsyncGenerator[bytes, None]:
         """What the stream has, to its last event, or to where it is gone or has lost words."""
         stream = stream_of(self.message_id)
         try:
-            async for event in streams.tail(stream, heartbeat=HEARTBEAT_SECONDS, patience=PATIENCE):
+            async for event in streams.tail(stream, heartbeat=heartbeat, patience=PATIENCE):
                 if event is None:
                     yield streams.HEARTBEAT
                     if await self.has_ended():

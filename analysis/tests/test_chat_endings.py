@@ -31,12 +31,6 @@ def model(settings):
         yield sandbox
 
 
-@pytest.fixture
-def impatient(monkeypatch):
-    """Heartbeats that a test need not wait for."""
-    monkeypatch.setattr(tail, "HEARTBEAT_SECONDS", 0.2)
-
-
 def at_once(work):
     """Something that is done beside the test, on a thread with a connection of its own."""
 
@@ -68,11 +62,11 @@ def remove_analysis(user):
     analyses.remove(user, PostAnalysisRequest.objects.get().pk)
 
 
-def meanwhile(message_id, happens):
+def meanwhile(message_id, happens, **how):
     """Everything that somebody is told who listens while something happens."""
 
     async def listen():
-        return b"".join([chunk async for chunk in tail.follow(message_id, 0)])
+        return b"".join([chunk async for chunk in tail.follow(message_id, 0, **how)])
 
     async def scenario():
         listening = asyncio.ensure_future(listen())
@@ -83,11 +77,13 @@ def meanwhile(message_id, happens):
     return events_in(asyncio.run(scenario()))
 
 
-def test_an_answer_whose_last_event_was_lost_ends_all_the_same(user, impatient):
+def test_an_answer_whose_last_event_was_lost_ends_all_the_same(user):
     asked = begun(user)
     tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
     told = meanwhile(
-        asked.pk, lambda: ChatMessage.objects.filter(pk=asked.pk).update(content="Three readers", status="complete")
+        asked.pk,
+        lambda: ChatMessage.objects.filter(pk=asked.pk).update(content="Three readers", status="complete"),
+        heartbeat=0.2,
     )
     assert text_in(told) == "Three readers"
     assert told[-1][0] == "done"
@@ -154,12 +150,11 @@ def test_a_question_whose_analysis_is_removed_before_a_word_was_said_costs_nothi
     assert questions(user) == 0
 
 
-def test_a_model_that_does_not_stop_talking_is_left_when_its_answer_is_stopped(user, model, monkeypatch):
-    monkeypatch.setattr(answering, "LONGEST_ANSWER", 20)
-    model.says, model.token_delay = "word " * 1000, 0.01
+def test_a_model_that_does_not_stop_talking_is_left_when_its_answer_is_stopped(user, model):
+    model.says, model.token_delay = ("w" * 1000 + " ") * 1000, 0.01
     asked = services.ask(user, session_of(user).pk, "What?")
     worker = at_once(lambda: answering.answer(asked.pk))
-    while len(answer_row(asked.pk).content) < 20:
+    while len(answer_row(asked.pk).content) < answering.LONGEST_ANSWER:
         time.sleep(0.05)
     services.stop(user, asked.pk)
     worker.join(3)
