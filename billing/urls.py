@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import landing, views
+from billing import landing, views, webhooks
 
 urlpatterns = [
     path("subscribe/", views.Subscribe.as_view()),
@@ -20,6 +20,6 @@ urlpatterns = [
     path("refunds/", views.Refunds.as_view()),
     path("payment-methods/", views.PaymentMethods.as_view()),
     path("payment-methods/update/", views.UpdateCard.as_view()),
-    path("webhook/dodo/", views.DodoWebhook.as_view()),
-    path("webhook/stripe/", views.StripeWebhook.as_view()),
+    path("webhook/dodo/", webhooks.DodoWebhook.as_view()),
+    path("webhook/stripe/", webhooks.StripeWebhook.as_view()),
 ]

@@ -7,8 +7,7 @@ from uuid import UUID
 from django.db.models import F, QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
-from rest_framework.permissions import AllowAny
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,29 +17,12 @@ from accounts.idempotency import idempotent
 from accounts.models import Plan, Subscription, User
 from accounts.serializers import SubscriptionSerializer
 from accounts.subscriptions import AlreadySubscribed
-from billing import inbox, services
 from billing import serializers as shapes
+from billing import services
 from billing.models import Invoice, Payment, PaymentMethod, Refund
 from core import errors
-from core.api import ValuesListView, bounded_body, checked
+from core.api import ValuesListView, checked
 from core.statements import Parameter
-from core.webhooks import ForgedWebhook
-
-STANDARD_HEADERS = [
-    OpenApiParameter(f"webhook-{name}", {"type": "string", "pattern": pattern}, OpenApiParameter.HEADER, required=True)
-    for name, pattern in {
-        "id": "^[!-\\-/-~]{1,255}$", "timestamp": "^[0-9]{1,12}$", "signature": "^v1,[A-Za-z0-9+/]{43}=$",
-    }.items()
-]  # fmt: skip
-STRIPE_HEADERS = [
-    OpenApiParameter(
-        "Stripe-Signature", {"type": "string", "pattern": "^t=[0-9]{1,12},v1=[0-9a-f]{64}$"}, OpenApiParameter.HEADER,
-        required=True,
-    )
-]  # fmt: skip
-AN_EVENT = OpenApiRequest(
-    {"type": "object"}, examples=[OpenApiExample("An event", value={"type": "subscription.active", "data": {}})]
-)
 
 
 class OwnRows(ValuesListView):
@@ -195,41 +177,6 @@ class InvoicePdf(APIView):
             "Cache-Control": "no-store",
         }
         return HttpResponse(content, content_type="application/pdf", headers=headers)
-
-
-class Webhook(APIView):
-    """Events of a payment provider."""
-
-    permission_classes = [AllowAny]
-    authentication_classes = []
-    throttle_classes = []
-    provider = ""
-
-    def receive(self, request: Request) -> Response:
-        inbox.receive(self.provider, bounded_body(request), request.headers)
-        return Response(status=200)
-
-
-class DodoWebhook(Webhook):
-    """Events of Dodo Payments."""
-
-    provider = "dodo"
-
-    @extend_schema(parameters=STANDARD_HEADERS, request=AN_EVENT, responses={200: None, 401: ForgedWebhook})
-    def post(self, request: Request) -> Response:
-        """Events of Dodo Payments, signed as Standard Webhooks are: 200 once stored, whatever becomes of them."""
-        return self.receive(request)
-
-
-class StripeWebhook(Webhook):
-    """Events of Stripe."""
-
-    provider = "stripe"
-
-    @extend_schema(parameters=STRIPE_HEADERS, request=AN_EVENT, responses={200: None, 401: ForgedWebhook})
-    def post(self, request: Request) -> Response:
-        """Events of Stripe, signed in its own way: 200 once stored, whatever becomes of them."""
-        return self.receive(request)
 
 
 def _user(request: Request) -> User:
