@@ -131,9 +131,24 @@ class Subscription(Row):
     grace_until = models.DateTimeField(null=True, blank=True, help_text="Until when an unpaid renewal is waited for.")
     # When the look at the provider began that found it so: what an earlier look found is older.
     seen_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is not live any more.")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        permissions = [
+            ("grant_subscription", "Can grant a plan that nobody pays for"),
+            ("cancel_subscription", "Can cancel a subscription at its provider"),
+        ]
+        indexes = [
+            # What is paid for, by plan, and what ended in a month: the figures read nothing else.
+            models.Index(
+                "plan",
+                "status",
+                condition=Q(status__in=["ACTIVE", "TRIAL", "CANCELING", "PAST_DUE"], provider_id__isnull=False),
+                name="subscriptions_paid",
+            ),
+            models.Index("ended_at", condition=Q(ended_at__isnull=False), name="subscriptions_by_end"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "user",

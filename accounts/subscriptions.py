@@ -84,6 +84,21 @@ def settle(user_id: UUID, *, ref: UUID | None, paid: Paid) -> Settled:
         return Settled(subscription=row, is_news=True, is_second=is_second, **before)
 
 
+def grant(user: User, plan: Plan, *, until: datetime) -> Subscription:
+    """Give a plan that nobody pays for, until then; granted again, it ends at the new time."""
+    with transaction.atomic():
+        _lock(user.pk)
+        live = _live(user.pk).select_related("plan").first()
+        if live and live.provider_id:
+            raise AlreadySubscribed
+        if live is None or live.plan_id != plan.pk or live.current_period_end is None:
+            _end(_live(user.pk))
+            live = Subscription(user=user, plan=plan, cancel_at_period_end=True)
+        live.current_period_end = until
+        live.save()
+        return live
+
+
 def plan_downgrade(subscription: Subscription, plan: Plan | None) -> None:
     """Remember which plan begins when the period ends; None for the one it has."""
     with transaction.atomic():
@@ -98,14 +113,17 @@ def end_lapsed(user_id: UUID) -> list[Subscription]:
         over = list(_live(user_id).filter(lapsed()).select_related("plan", "user"))
         for each in over:
             each.status = Status.EXPIRED if each.status == Status.PAST_DUE else Status.CANCELLED
-            each.save(update_fields=["status", "updated_at"])
+            each.ended_at = Now()
+            each.save(update_fields=["status", "ended_at", "updated_at"])
             ensure_live_subscription(each.user)
         return over
 
 
 def lapsed() -> Q:
     """Live rows that nothing is paid for any more."""
-    return Q(status=Status.CANCELING, current_period_end__lte=Now()) | Q(status=Status.PAST_DUE, grace_until__lte=Now())
+    cancelled = Q(status=Status.CANCELING, current_period_end__lte=Now())
+    granted = Q(status=Status.ACTIVE, provider_id=None, current_period_end__lte=Now())
+    return cancelled | granted | Q(status=Status.PAST_DUE, grace_until__lte=Now())
 
 
 def _lock(user_id: UUID) -> None:
@@ -142,7 +160,9 @@ def _fill(row: Subscription, paid: Paid, *, status: str) -> None:
     row.current_period_end, row.grace_until = paid.period_end, paid.grace_until
     row.cancel_at_period_end = paid.cancel_at_period_end
     row.downgrade_to_plan = paid.downgrade_to
+    row.ended_at = None if status in Subscription.LIVE else row.ended_at or paid.seen_at
 
 
 def _end(rows: QuerySet[Subscription]) -> None:
-    rows.update(status=Status.CANCELLED, current_period_end=Now(), downgrade_to_plan=None, updated_at=Now())
+    now = {"current_period_end": Now(), "ended_at": Now(), "updated_at": Now()}
+    rows.update(status=Status.CANCELLED, downgrade_to_plan=None, **now)

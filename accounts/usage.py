@@ -97,14 +97,14 @@ def ensure_live_subscription(user: User) -> None:
 
 
 def change_plan(user: User, plan: Plan) -> bool:
-    """End what is live and begin this plan at once, without payment; False where the user has it already."""
+    """End what is live and begin this plan at once, without payment; False where it is theirs, or one is paid for."""
     with transaction.atomic():
         # Whoever else changes this user's plan waits here, and then sees what was done.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE)
-        if live.filter(plan=plan, status=Subscription.Status.ACTIVE).exists():
+        if live.filter(Q(plan=plan, status=Subscription.Status.ACTIVE) | Q(provider_id__isnull=False)).exists():
             return False
-        live.update(status=Subscription.Status.CANCELLED, current_period_end=Now(), updated_at=Now())
+        live.update(status=Subscription.Status.CANCELLED, current_period_end=Now(), ended_at=Now(), updated_at=Now())
         Subscription.objects.create(user=user, plan=plan)
         return True
 

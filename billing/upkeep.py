@@ -26,8 +26,10 @@ log = structlog.get_logger(__name__)
 def end_all_lapsed() -> int:
     """Whoever has paid until now and no longer is on Free from now. Asked last: perhaps it was paid meanwhile."""
     ended = 0
-    for subscription in _live().filter(lapsed())[:AT_ONCE]:
-        _look(subscription)
+    live = Subscription.objects.filter(status__in=Subscription.LIVE).select_related("user", "plan")
+    for subscription in live.filter(lapsed()).order_by("pk")[:AT_ONCE]:
+        if subscription.provider_id:
+            _look(subscription)
         for each in end_lapsed(subscription.user_id):
             owe_mail(each.user, "subscription_ended")
             ended += 1
