@@ -1,6 +1,7 @@
 """The money: what was paid, with what, what came back, and every word a provider sent about it."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -14,6 +15,8 @@ class Customer(Row):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     provider = models.CharField(max_length=20)
     customer_id = models.CharField(max_length=100)
+    # When the look at their cards began whose answer is kept: what an earlier look found is older.
+    cards_seen_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -75,8 +78,11 @@ class Payment(Row):
     paid_at = models.DateTimeField(null=True)
     # When the look began that found it so: what an earlier look found is older.
     seen_at = models.DateTimeField()
+    # While one of the staff gives it back: until then nobody else may.
+    refunding_until = models.DateTimeField(null=True)
 
     class Meta:
+        permissions = [("refund_payment", "Can give a payment back")]
         constraints = [
             models.UniqueConstraint("provider", "provider_id", name="payment_once"),
             models.CheckConstraint(condition=Q(refunded__gte=0, refunded__lte=F("amount")), name="refunded_within"),
@@ -84,6 +90,7 @@ class Payment(Row):
         indexes = [
             models.Index("user", "created_at", "id", name="payments_of_user"),
             models.Index("status", "paid_at", name="payments_by_status"),
+            models.Index("status", "created_at", "id", name="payments_by_status_age"),
         ]
 
     def __str__(self) -> str:
@@ -130,7 +137,10 @@ class Refund(Row):
 
     class Meta:
         constraints = [models.UniqueConstraint("provider", "provider_id", name="refund_once")]
-        indexes = [models.Index("user", "created_at", "id", name="refunds_of_user")]
+        indexes = [
+            models.Index("user", "created_at", "id", name="refunds_of_user"),
+            models.Index("status", "created_at", "id", name="refunds_by_status_age"),
+        ]
 
     def __str__(self) -> str:
         return self.provider_id
@@ -163,6 +173,8 @@ class BillingEvent(Row):
         constraints = [models.UniqueConstraint("provider", "delivery_id", name="event_once")]
         indexes = [
             models.Index("created_at", "id", name="event_age"),
+            # From a payment back to what was said about it.
+            GinIndex(fields=["about"], opclasses=["jsonb_path_ops"], name="event_about"),
             models.Index(F("run_after"), condition=Q(state="received"), name="event_waiting"),
         ]
 
