@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from functools import wraps
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,6 +15,7 @@ from sandbox import dodo_page as pages
 from sandbox.control import Asked, Reply, Sandbox
 from sandbox.dodo_books import GOOD_CARD, Books, Product, Refusal, Thing, found, new_id, stamp
 from sandbox.dodo_post import PAYLOADS, Delivery, Post
+from sandbox.dodo_shelf import put_away, take_down
 
 # What it signs with where another process must know it beforehand.
 SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"  # noqa: S105
@@ -20,13 +23,16 @@ SESSION_LIFE = timedelta(hours=24)
 
 
 def guarded(act: Callable[..., Reply]) -> Callable[..., Reply]:
-    """One at a time, and refusals as Dodo words them."""
+    """One at a time, kept before it is told, and refusals as Dodo words them."""
 
     @wraps(act)
     def answer(sandbox: "DodoAccount", asked: Asked, *parts: str) -> Reply:
         with sandbox.books.lock:
             try:
-                return act(sandbox, asked, *parts)
+                reply = act(sandbox, asked, *parts)
+                if asked.method != "GET":
+                    sandbox.keep()
+                return reply
             except Refusal as refusal:
                 return problem(refusal.status, refusal.code)
             except (KeyError, TypeError, ValueError, AttributeError):
@@ -39,12 +45,16 @@ class DodoAccount(Sandbox):
     """One account at Dodo, in test mode, as its customers and its operator see it."""
 
     def __init__(
-        self, *, port: int = 0, key: str = "", invents: bool = False, webhook_url: str = "", webhook_secret: str = ""
-    ) -> None:
+        self, *, port: int = 0, key: str = "", invents: bool = False, webhook_url: str = "", webhook_secret: str = "",
+        file: Path | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(port=port)
         self.key = key or new_id("dodo_test")
         self.post = Post(self.render, url=webhook_url, secret=webhook_secret)
         self.books = Books(tell=self.post.add, invents=invents)
+        self.file = file
+        if file:
+            take_down(self.books, file)
 
     def start(self) -> None:
         super().start()
@@ -60,12 +70,26 @@ class DodoAccount(Sandbox):
             "OUTBOUND_ALLOWED_HOSTS": [self.address],
         }
 
-    # What people and operators do
+    def keep(self) -> None:
+        if self.file:
+            put_away(self.books, self.file)
+
+    # What people and operators do, and time
 
     def add_product(self, price: int, **fields: Any) -> str:
         product = Product(id=new_id("pdt"), price=price, **fields)
         self.books.products[product.id] = product
         return product.id
+
+    def catch_up(self) -> None:
+        """Do what has fallen due since the last time: renewals, ends, plans that were to begin."""
+        with self.books.lock:
+            for each in [*self.books.subscriptions.values()]:
+                # What is no longer sold goes on unpaid.
+                with suppress(Refusal):
+                    while each["status"] == "active" and cycle.moment(each["next_billing_date"]) <= self.books.now():
+                        cycle.renew(self.books, each)
+            self.keep()
 
     def pay(self, session_id: str, *, card: str = GOOD_CARD) -> Reply:
         """What the customer does on the page."""
@@ -119,19 +143,19 @@ class DodoAccount(Sandbox):
 
     @guarded
     def show_page(self, asked: Asked, session_id: str) -> Reply:
-        session = self._open_session(session_id)
-        if session is None:
-            return pages.gone()
+        session = found(self.books.sessions, session_id)
+        if not self._is_open(session):
+            return pages.gone(self._way_back(session))
         if session["purpose"] == "card":
             return pages.checkout("Another card for your subscription")
         product = self.books.product(session["product_cart"][0]["product_id"])
-        return pages.checkout(f"{product.price / 100:.2f} {product.currency} every {product.every} {product.interval}")
+        return pages.checkout(product.name or "A subscription", price_of(product))
 
     @guarded
     def answer_page(self, asked: Asked, session_id: str) -> Reply:
-        session = self._open_session(session_id)
-        if session is None:
-            return pages.gone()
+        session = found(self.books.sessions, session_id)
+        if not self._is_open(session):
+            return pages.gone(self._way_back(session))
         action, card = filled_in(asked, "action"), filled_in(asked, "card") or GOOD_CARD
         if action == "cancel":
             # Nothing is used up: the customer may come back.
@@ -158,10 +182,13 @@ class DodoAccount(Sandbox):
             cycle.end(self.books, subscription, by)
         return Reply(status=303, body=b"", headers={"Location": asked.path})
 
-    def _open_session(self, session_id: str) -> Thing | None:
-        session: Thing = found(self.books.sessions, session_id)
-        is_open = not session["used"] and self.books.now() < session["created"] + SESSION_LIFE
-        return session if is_open else None
+    def _is_open(self, session: Thing) -> bool:
+        return not session["used"] and self.books.now() < session["created"] + SESSION_LIFE
+
+    def _way_back(self, session: Thing) -> str:
+        """Whoever presses twice is told what came of the first time."""
+        back, payment = session.get("return_url") or "", self.books.payments.get(session["payment_id"])
+        return pages.hinted(back, status=payment["status"]) if back and payment else back
 
     def _pay(self, session: Thing, card: str) -> Reply:
         back = session.get("return_url") or ""
@@ -184,6 +211,11 @@ def said(body: Any) -> Reply:
 def problem(status: int, code: str) -> Reply:
     message = code.replace("_", " ").capitalize() + "."
     return Reply(status=status, body={"code": code, "message": message})
+
+
+def price_of(product: Product) -> str:
+    cycle_length = product.interval.lower() if product.every == 1 else f"{product.every} {product.interval.lower()}s"
+    return f"{product.price / 100:,.2f} {product.currency} every {cycle_length}"
 
 
 def filled_in(asked: Asked, name: str) -> str:

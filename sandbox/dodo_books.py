@@ -42,6 +42,7 @@ class Product:
 
     id: str
     price: int
+    name: str = ""
     currency: str = "USD"
     every: int = 1
     interval: str = "Month"

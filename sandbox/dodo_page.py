@@ -7,22 +7,35 @@ from sandbox.control import Reply
 from sandbox.dodo_books import DECLINES, GOOD_CARD, LATER_DECLINES
 
 PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>body{{font:16px system-ui;max-width:26rem;margin:4rem auto;padding:0 1rem}}
-button{{font:inherit;margin:.5rem .5rem 0 0;padding:.5rem 1rem}}</style>
-<h1>{title}</h1><p>This is a sandbox: nothing is charged.</p>
+<link rel="icon" href="data:,">
+<style>
+ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 24rem; margin: 4rem auto; padding: 0 1rem; color: #1c1c28 }}
+ h1 {{ font-size: 1.5rem; margin: 0 }} p {{ margin: .25rem 0 1.5rem }}
+ label {{ font-size: .875rem; color: #62627a }}
+ select, button {{ font: inherit; width: 100%; padding: .6rem; border: 1px solid #c9c9d6; border-radius: 6px }}
+ select {{ margin: .25rem 0 1.25rem; background: #fff }}
+ button {{ margin: 0 0 .5rem; background: #fff; cursor: pointer }}
+ button.main {{ background: #1f5fd0; border-color: #1f5fd0; color: #fff }}
+ a {{ color: #1f5fd0 }} .aside {{ font-size: .875rem; color: #62627a }}
+</style></head>
+<body><p class="aside">A sandbox stands in for Dodo Payments: no card is needed, and no money moves.</p>
+<h1>{title}</h1>
 {body}
-</html>
+</body></html>
 """
 FORM = """<p>{what}</p><form method="post">
-<label>Card <select name="card">{cards}</select></label><br>
-<button name="action" value="pay">Pay</button><button name="action" value="decline">Decline</button>
-<button name="action" value="cancel" formnovalidate>Cancel</button></form>"""
+<label for="card">Card</label><select id="card" name="card">{cards}</select>
+<button class="main" name="action" value="pay">Pay</button>
+<button name="action" value="decline">Decline</button>
+<button name="action" value="cancel">Cancel</button></form>"""
 PORTAL = """<form method="post">{rows}</form>{back}"""
 ROW = """<p>{what} <button name="{action}" value="{id}">{label}</button></p>"""
+BACK = """<p><a href="{}">Back to the shop</a></p>"""
 DECLINED_CARD = next(iter(DECLINES))
-CARDS = [GOOD_CARD, *(number for number in LATER_DECLINES if number not in DECLINES), *DECLINES]
+SAID = {number: code.lower().replace("_", " ") for number, code in DECLINES.items()}
+CARDS = {GOOD_CARD: "is accepted", **dict.fromkeys(LATER_DECLINES, "pays once, then is declined"), **SAID}
 
 
 def page(title: str, body: str, *, status: int = 200) -> Reply:
@@ -30,9 +43,9 @@ def page(title: str, body: str, *, status: int = 200) -> Reply:
     return Reply(status=status, body=text.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
 
 
-def checkout(what: str) -> Reply:
-    options = "".join(f'<option value="{number}">{number}</option>' for number in CARDS)
-    return page("Checkout", FORM.format(what=escape(what), cards=options))
+def checkout(title: str, what: str = "") -> Reply:
+    options = "".join(f'<option value="{number}">{number}: {means}</option>' for number, means in CARDS.items())
+    return page(title, FORM.format(what=escape(what), cards=options))
 
 
 def portal(rows: list[tuple[str, str, str, str]], back: str) -> Reply:
@@ -40,18 +53,22 @@ def portal(rows: list[tuple[str, str, str, str]], back: str) -> Reply:
         ROW.format(what=escape(what), action=escape(action), id=escape(thing_id), label=escape(label))
         for what, action, thing_id, label in rows
     )
-    link = f'<p><a href="{escape(back)}">Return</a></p>' if back else ""
-    return page("Your subscriptions", PORTAL.format(rows=said, back=link))
+    return page("Your subscriptions", PORTAL.format(rows=said, back=BACK.format(escape(back)) if back else ""))
 
 
-def gone() -> Reply:
-    return page("This page has been used", "<p>Please begin again.</p>", status=410)
+def gone(back: str = "") -> Reply:
+    words = "<p>It was answered before, or its time is over. The shop knows which, and opens another.</p>"
+    return page("This page has been used", words + (BACK.format(escape(back)) if back else ""), status=410)
 
 
 def away(url: str, **hints: str) -> Reply:
     """Back to the shop. What the address says is only a hint."""
     if not url:
         return page("Thank you", "<p>You may close this page.</p>")
+    return Reply(status=303, body=b"", headers={"Location": hinted(url, **hints)})
+
+
+def hinted(url: str, **hints: str) -> str:
     parts = urlsplit(url)
     query = "&".join(filter(None, [parts.query, urlencode(hints)]))
-    return Reply(status=303, body=b"", headers={"Location": urlunsplit(parts._replace(query=query))})
+    return urlunsplit(parts._replace(query=query))
