@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import DurationField, F, Q, QuerySet, Value
 from django.db.models.functions import Least, Now, Power
 
+from billing.cards import look_at_cards, look_at_cards_of
 from billing.models import BillingEvent
 from billing.news import tell
 from billing.providers import PROVIDERS
@@ -98,6 +99,7 @@ def _act_on(event: BillingEvent) -> str:
 def _look_and_tell(provider: Provider, subscription_id: str) -> None:
     if settled := look_at_subscription(provider, subscription_id):
         tell(provider, settled)
+        look_at_cards_of(provider, settled)
 
 
 LOOKS: dict[str, Callable[[Provider, str], object]] = {
@@ -105,13 +107,14 @@ LOOKS: dict[str, Callable[[Provider, str], object]] = {
     "payments": look_at_payment,
     "refunds": look_at_refund,
     "disputes": look_at_dispute,
+    "card_owners": look_at_cards,
 }
 
 
 def _ids(hint: Hint) -> dict[str, list[str]]:
     named = {
         "subscriptions": hint.subscription_ids, "payments": hint.payment_ids, "refunds": hint.refund_ids,
-        "disputes": hint.dispute_ids,
+        "disputes": hint.dispute_ids, "card_owners": hint.card_owner_ids,
     }  # fmt: skip
     return {kind: [*ids] for kind, ids in named.items() if ids}
 

@@ -125,7 +125,7 @@ class Hint:
     payment_ids: tuple[str, ...] = ()
     refund_ids: tuple[str, ...] = ()
     dispute_ids: tuple[str, ...] = ()
-    customer_id: str = ""
+    card_owner_ids: tuple[str, ...] = ()  # customers whose cards may not be what they were
     created_at: datetime | None = None
 
 

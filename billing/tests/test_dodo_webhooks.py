@@ -19,6 +19,7 @@ from billing.providers.dodo.events import LONGEST_TYPE
 from billing.tests.dodo_shop import led_to, paid, sold
 from core.errors import NotConfigured, Problem, TooLarge
 from core.webhooks import ForgedWebhook, MalformedWebhook
+from sandbox import dodo_cycle as cycle
 from sandbox.dodo import DodoSandbox
 from sandbox.dodo_post import Delivery, Post, new_secret
 
@@ -64,7 +65,7 @@ def test_every_event_gives_a_hint(post, kind):
 
 def test_it_names_what_is_to_be_read_again(dodo):
     subscription_id = sold(dodo)
-    payment_id, customer = paid(dodo), Dodo().subscription(subscription_id).customer_id
+    payment_id = paid(dodo)
     refund = Dodo().refund(payment_id, amount=None, reason="", once="back-1")
     dispute_id = dodo.books.dispute(payment_id)["dispute_id"]
     dodo.force_renewal(subscription_id)
@@ -72,12 +73,18 @@ def test_it_names_what_is_to_be_read_again(dodo):
     about_refund, about_dispute = hints["refund.succeeded"], hints["dispute.opened"]
     assert (about_refund.refund_ids, about_refund.payment_ids) == ((refund.id,), (payment_id,))
     assert (about_dispute.dispute_ids, about_dispute.payment_ids) == ((dispute_id,), (payment_id,))
-    assert about_dispute.customer_id == ""
     renewed, paid_for = hints["subscription.renewed"], hints["payment.succeeded"]
+    assert about_dispute.card_owner_ids == renewed.card_owner_ids == ()
     assert renewed.payment_ids == paid_for.payment_ids == (paid(dodo),)
     assert renewed.subscription_ids == paid_for.subscription_ids == (subscription_id,)
-    assert renewed.customer_id == customer
     assert all(Dodo.decisions[kind] is Decision.HANDLED for kind in hints)
+
+
+def test_another_card_is_told_with_whose_it_is(dodo):
+    subscription_id = sold(dodo)
+    cycle.new_card(dodo.books, dodo.books.subscriptions[subscription_id], "4000056655665556")
+    [hint] = [Dodo().read_webhook(*dodo.post.envelope(each)) for each in dodo.post.take()][:1]
+    assert hint.card_owner_ids == (Dodo().subscription(subscription_id).customer_id,)
 
 
 def test_a_payment_for_several_subscriptions_names_them_all(post):

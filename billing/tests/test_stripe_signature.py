@@ -179,7 +179,7 @@ def about(stripe: StripeSandbox, kind: str, thing: object):
 def test_it_names_what_must_be_read_again(stripe):
     parent = {"subscription_details": {"subscription": "sub_1"}}
     hint = about(stripe, "invoice.paid", {"object": "invoice", "id": "in_1", "customer": "cus_1", "parent": parent})
-    assert (hint.subscription_ids, hint.payment_ids, hint.customer_id) == (("sub_1",), ("in_1",), "cus_1")
+    assert (hint.subscription_ids, hint.payment_ids, hint.card_owner_ids) == (("sub_1",), ("in_1",), ())
     hint = about(stripe, "customer.subscription.deleted", {"object": "subscription", "id": "sub_1"})
     assert (hint.subscription_ids, hint.payment_ids) == (("sub_1",), ())
     session = {"object": "checkout.session", "id": "cs_1", "subscription": "sub_1", "invoice": {"id": "in_1"}}
@@ -187,9 +187,17 @@ def test_it_names_what_must_be_read_again(stripe):
     assert (hint.subscription_ids, hint.payment_ids) == (("sub_1",), ("in_1",))
     assert about(stripe, "refund.updated", {"object": "refund", "id": "re_1"}).refund_ids == ("re_1",)
     assert about(stripe, "charge.dispute.created", {"object": "dispute", "id": "du_1"}).dispute_ids == ("du_1",)
-    assert about(stripe, "customer.updated", {"object": "customer", "id": "cus_1"}).customer_id == "cus_1"
+    assert about(stripe, "customer.updated", {"object": "customer", "id": "cus_1"}).card_owner_ids == ("cus_1",)
     released = {"object": "subscription_schedule", "id": "sub_sched_1", "released_subscription": "sub_1"}
     assert about(stripe, "subscription_schedule.released", released).subscription_ids == ("sub_1",)
+
+
+def test_it_names_whose_card_it_is_or_was(stripe):
+    card = {"object": "payment_method", "id": "pm_1", "customer": "cus_1"}
+    assert about(stripe, "payment_method.attached", card).card_owner_ids == ("cus_1",)
+    data = {"object": {**card, "customer": None}, "previous_attributes": {"customer": "cus_1"}}
+    hint = Stripe().read_webhook(*signed(stripe, {**EVENT, "type": "payment_method.detached", "data": data}))
+    assert hint.card_owner_ids == ("cus_1",)
 
 
 def test_it_understands_an_endpoint_of_an_older_version(stripe):
@@ -199,7 +207,7 @@ def test_it_understands_an_endpoint_of_an_older_version(stripe):
 
 def test_it_names_nothing_that_cannot_be_read(stripe):
     hint = about(stripe, "invoice.upcoming", {"object": "invoice", "id": "upcoming_in_1", "customer": None})
-    assert (hint.subscription_ids, hint.payment_ids, hint.customer_id) == ((), (), "")
+    assert (hint.subscription_ids, hint.payment_ids, hint.card_owner_ids) == ((), (), ())
     assert about(stripe, "invoice.paid", ["in_1"]).payment_ids == ()
     assert about(stripe, "invoice.paid", {"object": ["invoice"], "id": {"id": 1}}).payment_ids == ()
 

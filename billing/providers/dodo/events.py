@@ -17,6 +17,7 @@ from core.webhooks import Delivery, MalformedWebhook, verify
 
 HANDLED, RECORDED, IGNORED = Decision.HANDLED, Decision.RECORDED, Decision.IGNORED
 LONGEST_TYPE = 100
+ABOUT_CARDS = "subscription.update_payment_method"
 
 # https://docs.dodopayments.com/developer-resources/webhooks/intents/webhook-events-guide
 DECISIONS: Mapping[str, Decision] = {
@@ -44,7 +45,7 @@ DECISIONS: Mapping[str, Decision] = {
     "subscription.expired": HANDLED,
     "subscription.plan_changed": HANDLED,  # also where only its cancellation was scheduled
     "subscription.updated": HANDLED,
-    "subscription.update_payment_method": HANDLED,
+    ABOUT_CARDS: HANDLED,
     # They name a subscription: one more chance to see what was missed.
     "dunning.started": HANDLED,
     "dunning.recovered": HANDLED,
@@ -99,7 +100,7 @@ def _hint(delivery: Delivery, kind: str, event: Mapping[str, Any]) -> Hint:
         payment_ids=_ids(data, "payment_id"),
         refund_ids=_ids(data, "refund_id"),
         dispute_ids=_ids(data, "dispute_id"),
-        customer_id=optional_identity(entry(data.get("customer")).get("customer_id") or data.get("customer_id")),
+        card_owner_ids=_ids(entry(data.get("customer")), "customer_id") if kind == ABOUT_CARDS else (),
         created_at=created,
     )
 

@@ -18,7 +18,7 @@ TABLE = {
     Decision.HANDLED: """
     checkout: session.completed session.async_payment_succeeded session.async_payment_failed
     customer: subscription.created subscription.updated subscription.deleted subscription.paused
-        subscription.resumed subscription.pending_update_applied subscription.pending_update_expired updated
+        subscription.resumed subscription.pending_update_applied subscription.pending_update_expired updated deleted
     invoice: paid payment_failed payment_action_required voided marked_uncollectible
     refund: created updated failed
     charge: refund.updated dispute.created dispute.updated dispute.closed dispute.funds_withdrawn
@@ -28,7 +28,7 @@ TABLE = {
     """,
     Decision.RECORDED: """
     checkout: session.expired
-    customer: created deleted subscription.trial_will_end
+    customer: created subscription.trial_will_end
     invoice: payment_succeeded finalization_failed overdue overpaid payment_attempt_required
     invoice_payment: paid
     charge: failed refunded succeeded
@@ -139,7 +139,7 @@ def hint(body: bytes) -> Hint:
         payment_ids=_known(payments, "in_"),
         refund_ids=_known(about.get("id"), "re_", "pyr_"),
         dispute_ids=_known(about.get("id"), "du_", "dp_"),
-        customer_id=_customer_of(about),
+        card_owner_ids=_known(_card_owner(event, about), "cus_"),
         created_at=moment(event.get("created")),
     )
 
@@ -166,8 +166,13 @@ def _billing_of(about: Row) -> tuple[object, object]:
     return about.get("subscription"), about.get("invoice")
 
 
-def _customer_of(about: Row) -> str:
-    return id_of(about.get("id") if about.get("object") == "customer" else about.get("customer"))
+def _card_owner(event: Row, about: Row) -> object:
+    """Whoever's card it is, or was: one that was taken off its customer says so only in what it has changed."""
+    if about.get("object") == "customer":
+        return about.get("id")
+    if about.get("object") != "payment_method":
+        return None
+    return about.get("customer") or entry(entry(event.get("data")).get("previous_attributes")).get("customer")
 
 
 def _known(value: object, *prefixes: str) -> tuple[str, ...]:
