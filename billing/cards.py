@@ -27,12 +27,14 @@ def look_at_cards_of(provider: Provider, settled: Settled) -> None:
     """After a subscription has changed, perhaps because of another card; or where no look has come to an end yet."""
     row = settled.subscription
     has_changed = (settled.before, settled.plan_before) != (row.status, row.plan_id)
-    customers = Customer.objects.filter(user=row.user_id, provider=provider.name)
-    if not has_changed:
-        customers = customers.filter(cards_seen_at=None)
-    if settled.is_news:
-        for customer_id in customers.values_list("customer_id", flat=True):
-            look_at_cards(provider, customer_id)
+    never_seen = Customer.objects.filter(user=row.user_id, provider=provider.name, cards_seen_at=None)
+    if settled.is_news and (has_changed or never_seen.exists()):
+        look_at_every_card(provider, row.user_id)
+
+
+def look_at_every_card(provider: Provider, user_id: UUID) -> None:
+    for customer in Customer.objects.filter(user=user_id, provider=provider.name):
+        look_at_cards(provider, customer.customer_id)
 
 
 def keep_cards(provider: str, user_id: UUID, cards: Sequence[Card], *, seen_at: datetime) -> bool:

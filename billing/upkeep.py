@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from accounts.mail import owe_mail
 from accounts.models import Subscription
 from accounts.subscriptions import end_lapsed, lapsed
+from billing.cards import look_at_every_card
 from billing.news import tell
 from billing.providers import PROVIDERS
 from billing.settling import look_at_payment, look_at_subscription
@@ -71,6 +72,8 @@ def _look(subscription: Subscription, *, with_payments: bool = False) -> bool:
         if settled is None:
             return False
         tell(provider, settled)
+        if with_payments:
+            look_at_every_card(provider, settled.subscription.user_id)
     except Problem as problem:
         log.warning("subscription_not_looked_at", subscription=str(subscription.pk), code=problem.code)
         return False

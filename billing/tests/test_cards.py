@@ -17,6 +17,7 @@ from billing.settling import database_now
 from billing.tests.buying import WEBHOOK, buy, deliver, work
 from billing.tests.dodo_shop import led_to
 from billing.tests.stripe_buyer import press
+from billing.upkeep import reconcile
 
 pytestmark = pytest.mark.django_db
 ONE = Card(id="pm_1", brand="visa", last4="4242", expires_month=6, expires_year=2032, is_default=True)
@@ -117,6 +118,12 @@ def test_cards_that_were_never_looked_at_are_at_the_next_event(api, till, user):
     Customer.objects.update(cards_seen_at=None)
     inbox.replay(BillingEvent.objects.all())
     work()
+    assert len(listed(api)) == 1
+
+
+def test_the_nightly_look_finds_cards_that_no_event_told_of(api, till):
+    PaymentMethod.objects.all().delete()
+    reconcile()
     assert len(listed(api)) == 1
 
 
