@@ -132,6 +132,12 @@ class Subscription(Row):
     # When the look at the provider began that found it so: what an earlier look found is older.
     seen_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is not live any more.")
+    # Paid for beside another one, and so never given: what was paid from then on goes back, and once that is asked for,
+    # its owner is told.
+    surplus_since = models.DateTimeField(null=True, blank=True, editable=False)
+    returned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # While its owner changes it: until then whoever else wants to, in another tab, has to wait.
+    changing_until = models.DateTimeField(null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -148,6 +154,11 @@ class Subscription(Row):
                 name="subscriptions_paid",
             ),
             models.Index("ended_at", condition=Q(ended_at__isnull=False), name="subscriptions_by_end"),
+            models.Index(
+                "surplus_since",
+                condition=Q(surplus_since__isnull=False, returned_at__isnull=True),
+                name="surplus_waiting",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -28,6 +28,22 @@ class Customer(Row):
         return self.customer_id
 
 
+class Checkout(Row):
+    """The page on which a subscription is being paid for: whoever asks again is given the same."""
+
+    subscription = models.OneToOneField(Subscription, on_delete=models.CASCADE, related_name="checkout")
+    provider_id = models.CharField(max_length=255)
+    # Whoever has it can pay, and sees for whom: it is shown to its owner alone.
+    url = models.CharField(max_length=4000)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index("expires_at", name="checkouts_by_end")]
+
+    def __str__(self) -> str:
+        return self.provider_id
+
+
 class PaymentMethod(Row):
     """A means of payment that a provider keeps; we know its last four digits and no more."""
 

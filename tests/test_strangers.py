@@ -10,14 +10,14 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.identity.local import start_session
-from accounts.models import IdempotentAnswer, OutgoingMail, User, UserSession, UserUsage
+from accounts.models import IdempotentAnswer, OutgoingMail, Plan, Subscription, User, UserSession, UserUsage
 from analysis.chat.models import ChatMessage, ChatSession
 from analysis.history import tell
 from analysis.models import AnalysisStatusHistory, ModelAnswer, PostAnalysis, PostAnalysisRequest, StageRun
 from analysis.notes.models import AnalysisNote
 from analysis.tests.fakes import make_request
 from analytics.models import AuthenticationLog
-from billing.models import Customer, Invoice, Payment, PaymentMethod, Refund
+from billing.models import Checkout, Customer, Invoice, Payment, PaymentMethod, Refund
 from feedback.models import Feedback
 from social.models import Post
 
@@ -71,6 +71,8 @@ def leave_payments(user):
     known = {"user": user, "provider": "stripe"}
     money = {"amount": MANY, "currency": "USD"}
     Customer.objects.create(**known, customer_id=CANARY)
+    bought = Subscription.objects.create(user=user, plan=Plan.objects.get(slug="pro"), status="PENDING")
+    Checkout.objects.create(subscription=bought, provider_id=CANARY, url=CANARY, expires_at=timezone.now())
     PaymentMethod.objects.create(**known, provider_id=CANARY, brand=CANARY)
     payment = Payment.objects.create(**known, **money, provider_id=CANARY, reason="new", seen_at=timezone.now())
     Invoice.objects.create(
@@ -121,7 +123,7 @@ NAMED: dict[Any, str] = {
 }  # fmt: skip
 OWNED: dict[Any, str] = {
     **NAMED, UserUsage: "user", StageRun: "post_analysis__request__user", AnalysisStatusHistory: "request__user",
-    Customer: "user",
+    Customer: "user", Checkout: "subscription__user", Subscription: "user",
 }  # fmt: skip
 
 
