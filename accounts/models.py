@@ -131,6 +131,7 @@ class Subscription(Row):
     grace_until = models.DateTimeField(null=True, blank=True, help_text="Until when an unpaid renewal is waited for.")
     # When the look at the provider began that found it so: what an earlier look found is older.
     seen_at = models.DateTimeField(null=True, blank=True)
+    paid_since = models.DateTimeField(null=True, blank=True, help_text="Empty: it never was.")
     ended_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is not live any more.")
     # Paid for beside another one, and so never given: what was paid from then on goes back, and once that is asked for,
     # its owner is told.
@@ -152,6 +153,9 @@ class Subscription(Row):
                 "status",
                 condition=Q(status__in=["ACTIVE", "TRIAL", "CANCELING", "PAST_DUE"], provider_id__isnull=False),
                 name="subscriptions_paid",
+            ),
+            models.Index(
+                "paid_since", condition=Q(ended_at=None, paid_since__isnull=False), name="subscriptions_going"
             ),
             models.Index("ended_at", condition=Q(ended_at__isnull=False), name="subscriptions_by_end"),
             models.Index(

@@ -17,6 +17,7 @@ from accounts.usage import ensure_live_subscription
 from core.errors import Conflict
 
 Status = Subscription.Status
+PAID = (Status.ACTIVE, Status.CANCELING, Status.PAST_DUE)
 
 
 class AlreadySubscribed(Conflict):
@@ -112,8 +113,9 @@ def end_lapsed(user_id: UUID) -> list[Subscription]:
         _lock(user_id)
         over = list(_live(user_id).filter(lapsed()).select_related("plan", "user"))
         for each in over:
+            # When its time was up, not when that was noticed: perhaps in the next month.
+            each.ended_at = each.grace_until if each.status == Status.PAST_DUE else each.current_period_end
             each.status = Status.EXPIRED if each.status == Status.PAST_DUE else Status.CANCELLED
-            each.ended_at = Now()
             each.save(update_fields=["status", "ended_at", "updated_at"])
             ensure_live_subscription(each.user)
         return over
@@ -160,7 +162,10 @@ def _fill(row: Subscription, paid: Paid, *, status: str) -> None:
     row.current_period_end, row.grace_until = paid.period_end, paid.grace_until
     row.cancel_at_period_end = paid.cancel_at_period_end
     row.downgrade_to_plan = paid.downgrade_to
-    row.ended_at = None if status in Subscription.LIVE else row.ended_at or paid.seen_at
+    if status in PAID:
+        row.paid_since = row.paid_since or paid.period_start or paid.seen_at
+    found_over = min(paid.seen_at, paid.period_end or paid.seen_at)
+    row.ended_at = None if status in Subscription.LIVE else row.ended_at or found_over
 
 
 def _end(rows: QuerySet[Subscription]) -> None:
