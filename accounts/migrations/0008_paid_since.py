@@ -4,19 +4,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0007_one_change_at_a_time'),
+        ("accounts", "0007_one_change_at_a_time"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='subscription',
-            name='paid_since',
-            field=models.DateTimeField(blank=True, help_text='Empty: it never was.', null=True),
+            model_name="subscription",
+            name="paid_since",
+            field=models.DateTimeField(blank=True, help_text="Empty: it never was.", null=True),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(models.F('paid_since'), condition=models.Q(('ended_at', None), ('paid_since__isnull', False)), name='subscriptions_going'),
+            model_name="subscription",
+            index=models.Index(
+                models.F("paid_since"),
+                condition=models.Q(("ended_at", None), ("paid_since__isnull", False)),
+                name="subscriptions_going",
+            ),
         ),
     ]
