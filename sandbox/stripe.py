@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from sandbox import stripe_pages as pages
 from sandbox.control import Asked, Reply, Route, Sandbox
 from sandbox.stripe_events import VERSION, Outbox
+from sandbox.stripe_ledger import DAY
 from sandbox.stripe_subscriptions import Subscriptions
 from sandbox.stripe_wire import Keys, Refused, Row, check_known, expanded, fields_of, page
 
@@ -134,7 +135,11 @@ class StripeSandbox(Sandbox):
         row = self.books.new("checkout.session", **{name: fields[name] for name in names if name in fields})
         row |= {"price_": plan["id"], "data_": fields.get("subscription_data", {}), "currency": plan["currency"]}
         row |= {"amount_subtotal": plan["unit_amount"], "url": f"{self.url}/c/pay/{row['id']}"}
+        row["expires_at"] = int(fields.get("expires_at", self.books.now() + DAY))
         return row
+
+    def expire_checkout(self, asked: Asked, name: str) -> Reply:
+        return self._do(asked, "checkout.expire", lambda fields: self.books.expire(name))
 
     def get_one(self, asked: Asked, collection: str, name: str) -> Reply:
         return self._do(asked, f"{collection}.get", lambda fields: self.books.get(COLLECTIONS[collection], name))
@@ -212,7 +217,7 @@ class StripeSandbox(Sandbox):
 
     def pay_page(self, asked: Asked, name: str) -> Reply:
         with self._lock:
-            session = self.books.objects.get(name)
+            session = self.books.timely(self.books.objects.get(name))
             if not session or session["status"] != "open":
                 return pages.closed(session["status"] if session else "expired")
             return self._paid(session, pages.chosen(asked.body) if asked.method == "POST" else "")
@@ -238,6 +243,8 @@ class StripeSandbox(Sandbox):
             if not session:
                 return pages.closed("expired")
             action = pages.chosen(asked.body) if asked.method == "POST" else ""
+            if action == "confirm":
+                self.books.confirm(session["flow"]["subscription_update_confirm"])
             if action == "replace":
                 customer = self.books.get("customer", session["customer"])
                 self.books.prefer_card(customer, self.books.add_card(customer["id"], last4="4444")["id"])
@@ -265,6 +272,7 @@ class StripeSandbox(Sandbox):
 
     routes: ClassVar[list[Route]] = [
         Route("checkout", "POST", r"/v1/checkout/sessions", open_checkout),
+        Route("checkout.expire", "POST", r"/v1/checkout/sessions/(\w+)/expire", expire_checkout),
         Route("invoices.preview", "POST", r"/v1/invoices/create_preview", preview),
         Route("invoices.list", "GET", r"/v1/invoices", list_invoices),
         Route("invoice_payments.list", "GET", r"/v1/invoice_payments", list_invoice_payments),

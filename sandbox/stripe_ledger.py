@@ -54,10 +54,17 @@ class Ledger:
         self.outbox.add(kind, about, created=self.now())
 
     def get(self, kind: str, name: Any) -> Row:
-        found = self.objects.get(str(name))
+        found = self.timely(self.objects.get(str(name)))
         if not found or found["object"] != kind:
             raise missing(kind, str(name))
         return found
+
+    def timely(self, row: Row | None) -> Row | None:
+        """A page on which nobody paid in time has expired."""
+        if row and row["object"] == "checkout.session" and row["status"] == "open" and row["expires_at"] <= self.now():
+            row |= {"status": "expired", "url": None}
+            self.tell("checkout.session.expired", self.shown(row))
+        return row
 
     def all(self, kind: str, **where: Any) -> list[Row]:
         rows = [row for row in self.objects.values() if row["object"] == kind]

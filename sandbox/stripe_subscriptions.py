@@ -1,7 +1,7 @@
 """Stripe's subscriptions on loopback: begun, changed, renewed, planned and ended, each with the money it moves."""
 
 from sandbox.stripe_ledger import DAY, Ledger
-from sandbox.stripe_wire import Refused, Row, declined, missing
+from sandbox.stripe_wire import Refused, Row, declined, missing, unpaid
 
 DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 LIVE = {"active", "trialing", "past_due", "unpaid", "incomplete", "paused"}
@@ -82,16 +82,18 @@ class Subscriptions(Ledger):
         how = fields.get("proration_behavior", "create_prorations")
         if how == "always_invoice":
             if self.declines and amount > 0 and fields.get("payment_behavior") == "error_if_incomplete":
-                raise declined(self.declines)
+                raise unpaid(self.declines)
             if not self.pay(self._bill(row, "subscription_update", amount)):
                 row["status"] = "past_due"
         self._put_on(row, plan)
 
     def _priced(self, row: Row, fields: Row) -> tuple[Row, int]:
         """The new price, and what it costs from now to the end of the period above what is given back."""
-        asked, item, now = fields["items"][0], _item(row), self.now()
+        asked, item, now = fields["items"][0], _item(row), int(fields.get("proration_date", self.now()))
         if asked.get("id") != item["id"]:
             raise Refused(400, "resource_missing", f"No such subscription item: '{asked.get('id')}'")
+        if not item["current_period_start"] <= now <= item["current_period_end"]:
+            raise Refused(400, None, "Cannot specify `proration_date` outside of the current period.")
         plan, old = self.price(asked["price"]), item["price"]
         if row["status"] == "trialing":
             return plan, 0
@@ -110,6 +112,11 @@ class Subscriptions(Ledger):
     def _turn(item: Row, plan: Row, start: int) -> None:
         end = start + DAYS[plan["recurring"]["interval"]] * DAY
         item |= {"current_period_start": start, "current_period_end": end}
+
+    def confirm(self, wish: Row) -> Row:
+        """Its owner has confirmed the payment to the bank, which then lets it through."""
+        self.declines = ""
+        return self.update(wish["subscription"], {"items": wish["items"], "proration_behavior": "always_invoice"})
 
     def preview(self, fields: Row) -> Row:
         row = self._live(fields["subscription"])
@@ -244,11 +251,14 @@ class Subscriptions(Ledger):
 
     # Checkout
 
-    def expire(self, name: str) -> None:
-        """A day has gone by and nobody paid."""
+    def expire(self, name: str) -> Row:
+        """A day has gone by and nobody paid, or the shop wants it so."""
         session = self.get("checkout.session", name)
-        session |= {"status": "expired", "url": None}
-        self.tell("checkout.session.expired", self.shown(session))
+        if session["status"] != "open":
+            words = 'Only Checkout Sessions with a status in ["open"] can be expired.'
+            raise Refused(400, None, f"{words} This Checkout Session has a status of `{session['status']}`.")
+        session["expires_at"] = self.now()
+        return self.timely(session) or session
 
     def complete(self, session: Row, *, email: str, name: str) -> Row:
         """Somebody pays on the page. Often the invoice and the subscription are told of before the session is."""

@@ -49,6 +49,13 @@ def declined(reason: str) -> Refused:
     return Refused(402, "card_declined", "Your card was declined.", decline_code=reason)
 
 
+def unpaid(reason: str) -> Refused:
+    """A change that was to be paid for at once: declined, or its owner has to confirm it to the bank."""
+    if reason != "authentication_required":
+        return declined(reason)
+    return Refused(402, "subscription_payment_intent_requires_action", "Payment requires additional user action.")
+
+
 def fields_of(text: str) -> Row:
     """`items[0][price]=p&expand[]=x` as `{"items": [{"price": "p"}], "expand": ["x"]}`."""
     found: Row = {}

@@ -22,13 +22,19 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Charged:
-    """A payment as the provider has it now."""
+class Listed:
+    """As much of a payment as every provider's list shows."""
 
     id: str
+    status: str  # "processing", "succeeded", "failed" or "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged(Listed):
+    """A payment as the provider has it now."""
+
     subscription_id: str  # empty where it has none
     customer_id: str
-    status: str  # "processing", "succeeded", "failed" or "cancelled"
     reason: str  # "new", "renewal", "plan_change" or "other"
     amount: int  # minor units
     tax: int
@@ -103,6 +109,23 @@ class Checkout:
 
     id: str
     url: str
+    expires_at: datetime
+
+
+class Page(StrEnum):
+    """What can happen on a page yet."""
+
+    OPEN = "open"
+    PAID = "paid"  # or as good as: the payment is under way
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutState:
+    """How a page stands."""
+
+    page: Page
+    subscription_id: str = ""  # what was bought on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +135,9 @@ class Preview:
     amount: int
     tax: int
     currency: str
-    effective_at: datetime | None = None
+    effective_at: datetime | None = None  # none: at once
+    # Handed to the change, it is charged what was shown; none where a provider reckons anew.
+    priced_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +151,6 @@ class Hint:
     refund_ids: tuple[str, ...] = ()
     dispute_ids: tuple[str, ...] = ()
     card_owner_ids: tuple[str, ...] = ()  # customers whose cards may not be what they were
-    created_at: datetime | None = None
 
 
 class Decision(StrEnum):
@@ -159,7 +183,21 @@ class Provider(Protocol):
         self, *, buyer: Buyer, product_id: str, ref: str, success_url: str, cancel_url: str, once: str
     ) -> Checkout: ...
 
-    def change_plan(self, subscription_id: str, *, product_id: str, at_period_end: bool, once: str) -> None: ...
+    def checkout_state(self, checkout_id: str) -> CheckoutState: ...
+    def close_checkout(self, checkout_id: str) -> CheckoutState:
+        """Let nobody pay there any more; still OPEN where the provider has no way to do that."""
+        ...
+
+    def change_plan(
+        self, subscription_id: str, *, product_id: str, at_period_end: bool, once: str, return_url: str = "",
+        priced_at: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """Asked for what is so already, it charges nothing; where the charge fails, PaymentFailed, and no change.
+
+        `return_url` is where a browser comes back to that had to confirm the payment.
+        """
+        ...
+
     def preview_change(self, subscription_id: str, *, product_id: str) -> Preview: ...
     def undo_scheduled_change(self, subscription_id: str) -> None: ...
     def cancel(self, subscription_id: str, *, now: bool) -> None: ...
@@ -172,7 +210,7 @@ class Provider(Protocol):
 
     def subscription(self, subscription_id: str) -> Subscribed | None: ...
     def payment(self, payment_id: str) -> Charged | None: ...
-    def payments(self, subscription_id: str) -> Iterable[Charged]: ...
+    def payments(self, subscription_id: str) -> Iterable[Listed]: ...
     def refund_state(self, refund_id: str) -> Refunded | None: ...
     def dispute(self, dispute_id: str) -> Disputed | None: ...
 

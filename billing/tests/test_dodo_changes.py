@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from billing.providers.contract import Standing
 from billing.providers.dodo import Dodo
+from billing.providers.refusals import PaymentFailed
 from billing.tests.dodo_shop import led_to, offered, paid, sold
 from core.errors import VendorProblem, VendorRefused, VendorTimeout, VendorUnavailable
 from sandbox.dodo import DodoSandbox
@@ -78,7 +79,9 @@ def test_going_back_to_the_present_plan_undoes_what_was_scheduled(dodo, at_perio
 def test_a_declined_card_leaves_the_plan(dodo):
     subscription_id, dearer = sold(dodo), dodo.add_product(9900)
     dodo.set_card(subscription_id, LATER_DECLINED)
-    Dodo().change_plan(subscription_id, product_id=dearer, at_period_end=False, once="up-1")
+    with pytest.raises(PaymentFailed) as failed:
+        Dodo().change_plan(subscription_id, product_id=dearer, at_period_end=False, once="up-1")
+    assert failed.value.details == {"reason": "card_declined"}
     now = Dodo().subscription(subscription_id)
     assert (now.standing, now.product_id == dearer) == (Standing.ACTIVE, False)
 

@@ -10,7 +10,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from billing.providers.contract import Card, Charged, Checkout, Disputed, Preview, Refunded, Subscribed
+from billing.providers.contract import Card, Charged, Checkout, CheckoutState, Disputed, Preview, Refunded, Subscribed
 from billing.providers.dodo import Dodo
 from billing.tests.dodo_shop import led_to, offered, paid, sold
 from core import calls
@@ -29,6 +29,7 @@ from sandbox.dodo import DodoSandbox
 # Each verb of the contract, and the operation that answers it.
 VERBS: dict[str, tuple[str, Callable[[DodoSandbox, str], Any]]] = {
     "open_checkout": ("checkouts.create", lambda dodo, sub: offered(dodo)),
+    "checkout_state": ("checkouts.retrieve", lambda dodo, sub: Dodo().checkout_state("cks_1")),
     "change_plan": (
         "subscriptions.change_plan",
         lambda dodo, sub: Dodo().change_plan(sub, product_id=dodo.add_product(1), at_period_end=False, once="a"),
@@ -113,7 +114,7 @@ def test_an_answer_that_is_none_cannot_be_read(dodo, verb, body):
         ({"status": 404, "body": b"<html>Not here</html>"}, VendorRefused),
         ({"status": 405}, VendorRefused),
         ({"status": 408}, VendorTimeout),
-        ({"status": 409, "body": refused("PREVIOUS_PAYMENT_PENDING")}, VendorRefused),
+        ({"status": 409, "body": refused("CHECKOUT_SESSION_CONSUMED")}, VendorRefused),
         ({"status": 429, "body": refused("TOO_MANY_REQUESTS"), "headers": {"Retry-After": "7"}}, VendorBusy),
         ({"status": 500, "body": refused("INTERNAL_SERVER_ERROR")}, VendorUnavailable),
         ({"status": 501}, VendorUnavailable),
@@ -191,7 +192,7 @@ def test_a_page_has_an_address_of_the_web(dodo, url):
 
 def test_any_answer_to_any_verb_is_ours(dodo):
     subscription_id = sold(dodo)
-    shapes = (Card, Charged, Checkout, Disputed, Preview, Refunded, Subscribed, str, bytes, list)
+    shapes = (Card, Charged, Checkout, CheckoutState, Disputed, Preview, Refunded, Subscribed, str, bytes, list)
     leaves: st.SearchStrategy[Any] = (
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.just([])
     )
@@ -219,5 +220,5 @@ def test_any_answer_to_any_verb_is_ours(dodo):
 FIELDS = [
     "items", "session_id", "checkout_url", "link", "payment_link", "immediate_charge", "summary", "total_amount",
     "customer_credits", "currency", "customer", "customer_id", "status", "subscription_id", "payment_id", "refund_id",
-    "payment_method_id", "card", "last_used_at", "code",
+    "payment_method_id", "card", "last_used_at", "code", "id", "payment_status",
 ]  # fmt: skip

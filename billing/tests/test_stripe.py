@@ -8,6 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from billing.providers.contract import Standing
+from billing.providers.refusals import PaymentFailed
 from billing.providers.stripe import Stripe
 from billing.tests.stripe_buyer import (
     AWAY,
@@ -22,7 +23,7 @@ from billing.tests.stripe_buyer import (
     stripe_at,
     taken,
 )
-from core.errors import VendorAnswerInvalid, VendorRefused
+from core.errors import VendorAnswerInvalid
 from sandbox.stripe import StripeSandbox
 
 MONTH = timedelta(days=30)
@@ -200,10 +201,9 @@ def test_an_upgrade_costs_the_difference_and_says_so_before(stripe):
 def test_an_upgrade_that_is_declined_changes_nothing(stripe):
     first = bought(stripe, BASIC)
     stripe.books.declines = "do_not_honor"
-    with pytest.raises(VendorRefused) as refused:
+    with pytest.raises(PaymentFailed) as refused:
         Stripe().change_plan(first.id, product_id=PRO, at_period_end=False, once="up")
-    assert refused.value.details["decline_code"] == "do_not_honor"
-    assert refused.value.details["status"] == 402
+    assert refused.value.details == {"reason": "do_not_honor"}
     assert current(stripe) == first
     assert taken(stripe) == [900]
 
@@ -267,7 +267,7 @@ def test_an_upgrade_takes_the_place_of_what_was_planned(stripe):
     first = bought(stripe, BASIC)
     Stripe().change_plan(first.id, product_id=YEARLY, at_period_end=True, once="later")
     stripe.books.declines = "do_not_honor"
-    with pytest.raises(VendorRefused):
+    with pytest.raises(PaymentFailed):
         Stripe().change_plan(first.id, product_id=PRO, at_period_end=False, once="now")
     assert current(stripe).scheduled_product_id == YEARLY
     stripe.books.declines = ""

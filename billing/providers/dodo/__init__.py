@@ -5,6 +5,7 @@ is there already: a change of plan or a refund is looked for before it is asked 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -14,24 +15,27 @@ from billing.providers.contract import (
     Card,
     Charged,
     Checkout,
+    CheckoutState,
     Decision,
     Disputed,
     Hint,
+    Listed,
+    Page,
     Preview,
     Refunded,
     Standing,
     Subscribed,
 )
-from billing.providers.dodo import reading
+from billing.providers.dodo import changing, reading
 from billing.providers.dodo.door import asking, is_missing
 from billing.providers.dodo.events import DECISIONS, read_event
+from billing.providers.refusals import PaymentDue, SubscriptionEnded
 from core.errors import VendorAnswerInvalid, VendorRefused
 
 PAGE_SIZE = 100
-MOST_PAGES = 1000
+MOST_PAGES = 20
+PAGE_LIFE = timedelta(hours=24)
 LONGEST_REASON = 3000
-# https://docs.dodopayments.com/developer-resources/subscription-upgrade-downgrade
-PRORATION = "prorated_immediately"
 PDF = b"%PDF-"
 
 
@@ -59,23 +63,39 @@ class Dodo:
                     metadata={"subscription_ref": ref, "user_id": buyer.user_id, "once": once},
                 )
             )
-        return Checkout(id=reading.identity(said, "session_id"), url=reading.link(said, "checkout_url"))
+        # Documented, and told nowhere: https://docs.dodopayments.com/developer-resources/checkout-session
+        until = datetime.now(UTC) + PAGE_LIFE
+        return Checkout(
+            id=reading.identity(said, "session_id"), url=reading.link(said, "checkout_url"), expires_at=until
+        )
 
-    def change_plan(self, subscription_id: str, *, product_id: str, at_period_end: bool, once: str) -> None:
-        with asking() as dodo:
-            now = _said(dodo.subscriptions.with_raw_response.retrieve(subscription_id))
+    def checkout_state(self, checkout_id: str) -> CheckoutState:
+        said = _if_there(lambda dodo: dodo.checkout_sessions.with_raw_response.retrieve(checkout_id))
+        page = Page.OVER if said is None else reading.page(said)
+        if said is None or page is not Page.PAID:
+            return CheckoutState(page=page)
+        paid = self.payment(reading.identity(said, "payment_id"))
+        return CheckoutState(page=page, subscription_id=paid.subscription_id if paid else "")
+
+    def close_checkout(self, checkout_id: str) -> CheckoutState:
+        """Nobody can: it stays open until its time runs out."""
+        return self.checkout_state(checkout_id)
+
+    def change_plan(
+        self, subscription_id: str, *, product_id: str, at_period_end: bool, once: str, return_url: str = "",
+        priced_at: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """Reckoned anew, whatever moment was shown: Dodo takes none."""
+        now = self._changeable(subscription_id)
         scheduled = reading.entry(now.get("scheduled_change")).get("product_id")
         if product_id == now.get("product_id"):
             # Done already; or a way back, and then what was scheduled shall not come.
             if scheduled:
                 self.undo_scheduled_change(subscription_id)
         elif not (at_period_end and product_id == scheduled):
-            asked = _change(product_id, at_period_end=at_period_end)
-            asked["metadata"] = {**reading.entry(now.get("metadata")), "once": once}
-            # A card that is declined leaves the plan as it was, whatever the account's own setting.
-            asked["on_payment_failure"] = "prevent_change"
-            with asking() as dodo:
-                dodo.subscriptions.with_raw_response.change_plan(subscription_id, **asked)
+            changing.change(
+                now, subscription_id, product_id, at_period_end=at_period_end, once=once, return_url=return_url
+            )
 
     def refund(self, payment_id: str, *, amount: int | None, reason: str, once: str) -> Refunded:
         with asking() as dodo:
@@ -83,18 +103,19 @@ class Dodo:
             said = _refund_made(dodo, payment, once)
             if said is None:
                 part = {} if amount is None else _part(dodo, payment, amount)
-                said = _said(
-                    dodo.refunds.with_raw_response.create(
-                        payment_id=payment_id, reason=reason[:LONGEST_REASON], metadata={"once": once}, **part
+                with changing.worded():
+                    said = _said(
+                        dodo.refunds.with_raw_response.create(
+                            payment_id=payment_id, reason=reason[:LONGEST_REASON], metadata={"once": once}, **part
+                        )
                     )
-                )
         return self._refunded(said)
 
     # What is arranged
 
     def preview_change(self, subscription_id: str, *, product_id: str) -> Preview:
-        with asking() as dodo:
-            asked = _change(product_id, at_period_end=False)
+        with changing.worded(), asking() as dodo:
+            asked = changing.wish(product_id, at_period_end=False)
             return reading.preview(
                 _said(dodo.subscriptions.with_raw_response.preview_change_plan(subscription_id, **asked))
             )
@@ -120,7 +141,7 @@ class Dodo:
                 raise
 
     def resume(self, subscription_id: str) -> None:
-        with asking() as dodo:
+        with changing.worded(), asking() as dodo:
             dodo.subscriptions.with_raw_response.update(subscription_id, cancel_at_next_billing_date=False)
 
     def portal(self, customer_id: str, *, return_url: str) -> str:
@@ -159,11 +180,8 @@ class Dodo:
         said = _if_there(lambda dodo: dodo.payments.with_raw_response.retrieve(payment_id))
         return None if said is None else reading.charged(said)
 
-    def payments(self, subscription_id: str) -> Iterator[Charged]:
-        """The list leaves out taxes and failures, so each is read by itself."""
-        for payment_id in _payment_ids(subscription_id):
-            if payment := self.payment(payment_id):
-                yield payment
+    def payments(self, subscription_id: str) -> Iterator[Listed]:
+        return _listed(subscription_id)
 
     def refund_state(self, refund_id: str) -> Refunded | None:
         said = _if_there(lambda dodo: dodo.refunds.with_raw_response.retrieve(refund_id))
@@ -175,6 +193,16 @@ class Dodo:
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Hint:
         return read_event(body, headers)
+
+    def _changeable(self, subscription_id: str) -> Mapping[str, Any]:
+        with asking() as dodo:
+            now = _said(dodo.subscriptions.with_raw_response.retrieve(subscription_id))
+        standing = reading.subscribed(now).standing
+        if standing is Standing.ENDED:
+            raise SubscriptionEnded
+        if standing is Standing.PAST_DUE:
+            raise PaymentDue
+        return now
 
     def _refunded(self, said: Mapping[str, Any]) -> Refunded:
         """A whole refund may come without its amount: it is the payment's."""
@@ -204,18 +232,6 @@ def _customer(buyer: Buyer) -> dict[str, str]:
     return {"email": buyer.email, **({"name": buyer.name} if buyer.name else {})}
 
 
-def _change(product_id: str, *, at_period_end: bool) -> dict[str, Any]:
-    """What a change and its preview have in common."""
-    return {
-        "product_id": product_id,
-        "quantity": 1,
-        "proration_billing_mode": PRORATION,
-        "effective_at": "next_billing_date" if at_period_end else "immediately",
-        # The latest wish counts: what was scheduled before ends where this one takes effect.
-        "cancel_scheduled_change_plan": True,
-    }
-
-
 def _refund_made(dodo: Any, payment: Mapping[str, Any], once: str) -> Mapping[str, Any] | None:
     """The refund that was asked for with this `once` before. The payment lists them, without their metadata."""
     made = payment.get("refunds")
@@ -239,7 +255,7 @@ def _part(dodo: Any, payment: Mapping[str, Any], amount: int) -> dict[str, Any]:
     return {"items": items, "currency": paid_in}
 
 
-def _payment_ids(subscription_id: str) -> Iterator[str]:
+def _listed(subscription_id: str) -> Iterator[Listed]:
     """Page by page, from 0. The SDK's own paging leaves out page 1, and nothing says how many there are."""
     seen: set[str] = set()
     for number in range(MOST_PAGES):
@@ -249,9 +265,9 @@ def _payment_ids(subscription_id: str) -> Iterator[str]:
                     subscription_id=subscription_id, page_number=number, page_size=PAGE_SIZE
                 )
             )
-        fresh = [reading.identity(reading.record(each), "payment_id") for each in reading.items(said)]
         # What was paid meanwhile moves the others to the next page; a page that says nothing new is the last.
-        if not (fresh := [each for each in fresh if each not in seen]):
+        fresh = {each.id: each for each in map(reading.listed, reading.items(said)) if each.id not in seen}
+        if not fresh:
             return
         seen.update(fresh)
-        yield from fresh
+        yield from fresh.values()

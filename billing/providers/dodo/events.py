@@ -11,8 +11,7 @@ import orjson
 from django.conf import settings
 
 from billing.providers.contract import Decision, Hint
-from billing.providers.dodo.reading import entry, moment, optional_identity, text
-from core.errors import VendorAnswerInvalid
+from billing.providers.dodo.reading import entry, optional_identity, text
 from core.webhooks import Delivery, MalformedWebhook, verify
 
 HANDLED, RECORDED, IGNORED = Decision.HANDLED, Decision.RECORDED, Decision.IGNORED
@@ -89,10 +88,6 @@ def read_event(body: bytes, headers: Mapping[str, str]) -> Hint:
 
 def _hint(delivery: Delivery, kind: str, event: Mapping[str, Any]) -> Hint:
     data = entry(event.get("data"))
-    try:
-        created = moment(event, "timestamp")
-    except VendorAnswerInvalid:
-        created = None
     return Hint(
         id=delivery.id,
         type=kind,
@@ -101,7 +96,6 @@ def _hint(delivery: Delivery, kind: str, event: Mapping[str, Any]) -> Hint:
         refund_ids=_ids(data, "refund_id"),
         dispute_ids=_ids(data, "dispute_id"),
         card_owner_ids=_ids(entry(data.get("customer")), "customer_id") if kind == ABOUT_CARDS else (),
-        created_at=created,
     )
 
 

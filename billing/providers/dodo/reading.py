@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from billing.providers.contract import Card, Charged, Disputed, Preview, Refunded, Standing, Subscribed
+from billing.providers.contract import Card, Charged, Disputed, Listed, Page, Preview, Refunded, Standing, Subscribed
 from core.errors import VendorAnswerInvalid
 
 LARGEST_AMOUNT = 2**63 - 1  # what PostgreSQL's bigint holds
@@ -37,6 +37,9 @@ STANDINGS = {
 # https://docs.dodopayments.com/api-reference/payments/get-payments-1 (status); null is one that has not begun.
 PAYMENTS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "cancelled"}
 UNDER_WAY = "processing"
+# Of a checkout: nothing was tried yet, or somebody is at it; and what leaves a page that is of no use any more.
+STILL_OPEN = {"", "requires_payment_method", "requires_confirmation", "requires_customer_action"}
+USED_UP = {"failed", "cancelled"}
 REASONS = {"new": "new", "renewal": "renewal", "plan_change": "plan_change"}
 # https://docs.dodopayments.com/api-reference/refunds/get-refunds-1 (status)
 REFUNDS = {"succeeded": "succeeded", "failed": "failed", "pending": "pending", "review": "pending"}
@@ -96,6 +99,17 @@ def charged(value: object) -> Charged:
         created_at=moment(said, "created_at"),
         ref=text(entry(said.get("metadata")).get("subscription_ref")),
     )
+
+
+def listed(value: object) -> Listed:
+    said = record(value)
+    return Listed(id=identity(said, "payment_id"), status=PAYMENTS.get(text(said.get("status")), UNDER_WAY))
+
+
+def page(said: Mapping[str, Any]) -> Page:
+    identity(said, "id")
+    status = text(said.get("payment_status"))
+    return Page.OPEN if status in STILL_OPEN else Page.OVER if status in USED_UP else Page.PAID
 
 
 def refunded(value: object) -> Refunded:

@@ -6,6 +6,7 @@ intent of its own. Refunds and disputes know only the intent; their invoice is a
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -16,15 +17,18 @@ from billing.providers.contract import (
     Card,
     Charged,
     Checkout,
+    CheckoutState,
     Decision,
     Disputed,
     Hint,
+    Page,
     Preview,
     Refunded,
     Standing,
     Subscribed,
 )
-from billing.providers.stripe import asking, events, reading, signature
+from billing.providers.refusals import PaymentDue
+from billing.providers.stripe import asking, changing, events, reading, scheduling, signature
 from billing.providers.stripe.reading import REF, Row, entry, id_of, items, moment, text
 from core import http
 from core.errors import VendorAnswerInvalid, VendorRefused
@@ -49,7 +53,7 @@ class Stripe:
         who = {"customer": buyer.customer_id} if buyer.customer_id else {"customer_email": buyer.email}
         fields = {
             "mode": "subscription",
-            "line_items": _of(product_id),
+            "line_items": scheduling.of(product_id),
             "success_url": success_url,
             "cancel_url": cancel_url,
             "client_reference_id": ref,
@@ -59,35 +63,55 @@ class Stripe:
             **who,
         }
         row = asking.send("checkout", "checkout/sessions", fields, once=once)
-        return Checkout(id=reading.required(row, "id"), url=reading.required(row, "url"))
+        return reading.checkout(row)
+
+    def checkout_state(self, checkout_id: str) -> CheckoutState:
+        row = asking.look_up("checkout_state", f"checkout/sessions/{checkout_id}")
+        return CheckoutState(page=Page.OVER) if row is None else reading.checkout_state(row)
+
+    def close_checkout(self, checkout_id: str) -> CheckoutState:
+        found = self.checkout_state(checkout_id)
+        if found.page is not Page.OPEN:
+            return found
+        try:
+            row = asking.send("close_checkout", f"checkout/sessions/{checkout_id}/expire", {})
+        except VendorRefused:
+            # Only what is open can be closed: it was paid, or its time ran out, since we looked.
+            return self.checkout_state(checkout_id)
+        return reading.checkout_state(row)
 
     # Changes
 
-    def change_plan(self, subscription_id: str, *, product_id: str, at_period_end: bool, once: str) -> None:
-        row = _present(subscription_id)
+    def change_plan(
+        self, subscription_id: str, *, product_id: str, at_period_end: bool, once: str, return_url: str = "",
+        priced_at: datetime | None = None,
+    ) -> None:  # fmt: skip
+        row = _running(subscription_id)
         if at_period_end:
-            _plan(row, product_id, once=once)
+            scheduling.plan(row, product_id, once=once)
             return
-        # Charged now, and not changed at all where that fails.
-        fields = {**_changed(row, product_id), "payment_behavior": "error_if_incomplete"}
-        asking.send("change_plan", f"subscriptions/{subscription_id}", fields, once=once)
+        if id_of(reading.first_item(row).get("price")) != product_id:
+            changing.charge(row, product_id, once=once, return_url=return_url, priced_at=priced_at)
         # Only now: a change that was declined leaves standing what was planned before.
-        _release(row)
+        scheduling.release(row)
 
     def preview_change(self, subscription_id: str, *, product_id: str) -> Preview:
         row = _present(subscription_id)
-        fields = {"subscription": subscription_id, "subscription_details": _changed(row, product_id)}
-        return reading.preview(asking.send("preview_change", "invoices/create_preview", fields))
+        changing.require_unended(row)
+        now = changing.moment_within(row)
+        fields = {"subscription": subscription_id, "subscription_details": changing.asked(row, product_id, now)}
+        found = reading.preview(asking.send("preview_change", "invoices/create_preview", fields))
+        return replace(found, priced_at=now)
 
     def undo_scheduled_change(self, subscription_id: str) -> None:
-        _release(_present(subscription_id))
+        scheduling.release(_present(subscription_id))
 
     def cancel(self, subscription_id: str, *, now: bool) -> None:
         row = _present(subscription_id)
         if reading.subscribed(row).standing is Standing.ENDED:
             return
         # "The subscription is managed by the subscription schedule" is what Stripe says otherwise.
-        _release(row)
+        scheduling.release(row)
         if not now:
             asking.send("cancel", f"subscriptions/{subscription_id}", {"cancel_at_period_end": True})
             return
@@ -100,6 +124,7 @@ class Stripe:
 
     def resume(self, subscription_id: str) -> None:
         row, fields = _present(subscription_id), dict[str, Any]()
+        changing.require_unended(row)
         # Stripe refuses both in one request; the portal may have set either.
         if row.get("cancel_at_period_end"):
             fields = {"cancel_at_period_end": False}
@@ -115,19 +140,19 @@ class Stripe:
             raise VendorRefused(details={"problem": "not_paid"})
         said = {"reason": "requested_by_customer", "metadata": {"reason": reason[:LONGEST_METADATA]}}
         fields = {kind: spent, "amount": amount, **said}
-        row = asking.send("refund", "refunds", fields, once=once)
+        row = changing.give_back(fields, once=once)
         return reading.refunded(row, {**paid, "invoice": payment_id})
 
     # What somebody sees of Stripe's own
 
     def portal(self, customer_id: str, *, return_url: str) -> str:
-        return _portal({"customer": customer_id, "return_url": return_url})
+        return changing.portal({"customer": customer_id, "return_url": return_url})
 
     def update_card(self, subscription_id: str, *, customer_id: str, return_url: str) -> str:
         _follow_customer(subscription_id, customer_id)
         after = {"type": "redirect", "redirect": {"return_url": return_url}}
         flow = {"type": "payment_method_update", "after_completion": after}
-        return _portal({"customer": customer_id, "return_url": return_url, "flow_data": flow})
+        return changing.portal({"customer": customer_id, "return_url": return_url, "flow_data": flow})
 
     def cards(self, customer_id: str) -> list[Card]:
         customer = asking.look_up("customer", f"customers/{customer_id}")
@@ -196,14 +221,17 @@ def _present(subscription_id: str) -> Row:
     return row
 
 
+def _running(subscription_id: str) -> Row:
+    """One that may be changed: Stripe would let a plan be changed while it is owed for, and Dodo does not."""
+    row = _present(subscription_id)
+    changing.require_unended(row)
+    if text(row.get("status")) in reading.OWING:
+        raise PaymentDue
+    return row
+
+
 def _invoice(invoice_id: str) -> Row | None:
     return asking.look_up("payment", f"invoices/{invoice_id}", expand=[INTENTS])
-
-
-def _changed(row: Row, product_id: str) -> dict[str, Any]:
-    """What is sent to have the difference charged, or to be told of it."""
-    item = {"id": reading.required(reading.first_item(row), "id"), "price": product_id, "quantity": 1}
-    return {"items": [item], "proration_behavior": "always_invoice"}
 
 
 def _unpaid_since(row: Row) -> datetime | None:
@@ -229,55 +257,6 @@ def _paid_by(row: Row) -> Row:
     return next(iter(items(asking.read("invoice_of", "invoice_payments", payment=which).get("data"))), {})
 
 
-def _plan(row: Row, product_id: str, *, once: str) -> None:
-    """The running phase as it is until its end, then one with the new price, after which the subscription runs free.
-
-    https://docs.stripe.com/billing/subscriptions/subscription-schedules/use-cases
-    """
-    item, schedule = reading.first_item(row), entry(row.get("schedule"))
-    if id_of(item.get("price")) == product_id:
-        _release(row)
-        return
-    if not schedule:
-        # Of a subscription that has none yet; then there is nothing but the running phase in it.
-        fields: dict[str, Any] = {"from_subscription": reading.required(row, "id")}
-        schedule = asking.send("schedule", "subscription_schedules", fields, once=once)
-    fields = {
-        "end_behavior": "release",
-        "proration_behavior": "none",
-        "phases": [
-            {**_running(schedule), "items": _of(id_of(item.get("price"))), "end_date": item.get("current_period_end")},
-            {"items": _of(product_id), "duration": {"interval": "month"}, "proration_behavior": "none"},
-        ],
-    }
-    asking.send("schedule_phases", f"subscription_schedules/{reading.required(schedule, 'id')}", fields, once=once)
-
-
-def _running(schedule: Row) -> dict[str, Any]:
-    """What has to be said again of the phase that runs: when it began, and what would be lost (a trial, a discount)."""
-    began = entry(schedule.get("current_phase")).get("start_date")
-    phase = next((each for each in items(schedule.get("phases")) if each.get("start_date") == began), {})
-    discounts = [_discount(each) for each in items(phase.get("discounts"))]
-    return {"start_date": began, "trial_end": phase.get("trial_end"), "discounts": discounts}
-
-
-def _discount(row: Row) -> dict[str, str]:
-    """The very one rather than another of its kind."""
-    named = {name: id_of(row.get(name)) for name in ("discount", "coupon", "promotion_code")}
-    return next(({name: value} for name, value in named.items() if value), {})
-
-
-def _of(product_id: str) -> list[dict[str, Any]]:
-    return [{"price": product_id, "quantity": 1}]
-
-
-def _release(row: Row) -> None:
-    """Take what was planned off a subscription, and leave it running as it is."""
-    schedule = entry(row.get("schedule"))
-    if text(schedule.get("status")) in {"active", "not_started"}:
-        asking.send("release", f"subscription_schedules/{reading.required(schedule, 'id')}/release", {})
-
-
 def _follow_customer(subscription_id: str, customer_id: str) -> None:
     """Have the subscription paid by its customer's card, for that is the one which the portal changes.
 
@@ -289,7 +268,3 @@ def _follow_customer(subscription_id: str, customer_id: str) -> None:
         fields = {"invoice_settings": {"default_payment_method": own}}
         asking.send("default_card", f"customers/{customer_id}", fields)
         asking.send("default_card", f"subscriptions/{subscription_id}", {"default_payment_method": ""})
-
-
-def _portal(fields: Mapping[str, Any]) -> str:
-    return reading.required(asking.send("portal", "billing_portal/sessions", fields), "url")

@@ -21,7 +21,7 @@ MOST_PAGES, PAGE = 50, 100
 # Never of a status alone: a proxy's 404 would otherwise make every payment we know of vanish.
 GONE = "resource_missing"
 # What leads elsewhere than to one object, an empty id above all, is never asked for.
-PATH = re.compile(r"[a-z_]+(/[A-Za-z0-9_]{1,255}(/(release|payment_methods))?)?")
+PATH = re.compile(r"(checkout/)?[a-z_]+(/[A-Za-z0-9_]{1,255}(/(release|payment_methods|expire))?)?")
 # Which of its own words for a refusal are kept; its sentences may quote what a customer typed.
 KEPT = ("type", "code", "decline_code", "param")
 

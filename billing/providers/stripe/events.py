@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from billing.providers.contract import Decision, Hint
-from billing.providers.stripe.reading import Row, entry, id_of, moment, subscription_details, text
+from billing.providers.stripe.reading import Row, entry, id_of, subscription_details, text
 from core.webhooks import MalformedWebhook
 
 # A family of types a line, or several where they are indented. Of two that tell the same (`invoice.paid` and
@@ -140,7 +140,6 @@ def hint(body: bytes) -> Hint:
         refund_ids=_known(about.get("id"), "re_", "pyr_"),
         dispute_ids=_known(about.get("id"), "du_", "dp_"),
         card_owner_ids=_known(_card_owner(event, about), "cus_"),
-        created_at=moment(event.get("created")),
     )
 
 

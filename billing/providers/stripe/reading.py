@@ -9,7 +9,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.providers.contract import Card, Charged, Disputed, Preview, Refunded, Standing, Subscribed
+from billing.providers.contract import (
+    Card,
+    Charged,
+    Checkout,
+    CheckoutState,
+    Disputed,
+    Page,
+    Preview,
+    Refunded,
+    Standing,
+    Subscribed,
+)
 from core.errors import VendorAnswerInvalid
 
 Row = Mapping[str, Any]
@@ -42,6 +53,8 @@ REFUNDS = {
     "failed": "failed",
     "canceled": "failed",  # the money stays
 }
+# https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-status
+PAGES = {"open": Page.OPEN, "complete": Page.PAID, "expired": Page.OVER}
 # https://docs.stripe.com/api/disputes/object#dispute_object-status; every other is still open.
 DISPUTES = {"won": "won", "lost": "lost", "warning_closed": "closed", "prevented": "closed"}
 
@@ -90,9 +103,11 @@ def _cancels_at_end(row: Row, end: datetime | None) -> bool:
 def _was_paid(row: Row, status: str) -> bool:
     """A period begins up to an hour before its invoice leaves the draft and is paid, with the status still active."""
     invoice = entry(row.get("latest_invoice"))
-    if status not in {"active", "trialing"}:
+    if status not in {"active", "trialing", "canceled"}:
         return False
-    if text(invoice.get("billing_reason")) not in {"subscription_create", "subscription_cycle"}:
+    begins_period = text(invoice.get("billing_reason")) in {"subscription_create", "subscription_cycle"}
+    # What was ended at once stays paid for to its end, unless its last invoice was left unpaid.
+    if status != "canceled" and not begins_period:
         return True
     return text(invoice.get("status")) == "paid"
 
@@ -189,6 +204,20 @@ def disputed(row: Row, paid: Row) -> Disputed:
         amount=amount(row, "amount"),
         currency=currency(row),
     )
+
+
+def checkout(row: Row) -> Checkout:
+    expires_at = moment(row.get("expires_at"))
+    if expires_at is None:
+        raise invalid("expires_at")
+    return Checkout(id=required(row, "id"), url=required(row, "url"), expires_at=expires_at)
+
+
+def checkout_state(row: Row) -> CheckoutState:
+    status = text(row.get("status"))
+    if status not in PAGES:
+        raise invalid("status")
+    return CheckoutState(page=PAGES[status], subscription_id=id_of(row.get("subscription")))
 
 
 def card(row: Row, *, default_id: str) -> Card:
