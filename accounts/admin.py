@@ -204,17 +204,6 @@ class PlanAdmin(RowAdmin):
         return False
 
 
-@admin.register(Subscription)
-class SubscriptionAdmin(ReadOnlyAdmin):
-    """Who has which plan."""
-
-    list_display = ["user", "plan", "status", "current_period_end", "cancel_at_period_end", "created_at"]
-    list_filter = ["status", "plan"]
-    list_select_related = ["user", "plan"]
-    search_fields = BY_PERSON
-    search_help_text = PERSON
-
-
 @admin.register(UserUsage)
 class UserUsageAdmin(ReadOnlyAdmin):
     """What was used on a day."""
