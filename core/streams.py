@@ -32,7 +32,7 @@ from typing import Any, TypeVar
 
 import orjson
 import structlog
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connections
 from django.http import StreamingHttpResponse
@@ -231,6 +231,8 @@ def encode(name: str, data: Any, *, event_id: str = "") -> bytes:
 
 def respond_with(chunks: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
     """Answer with encoded events as they come; when the stream is gone the answer ends and the browser asks again."""
+    # What the request has used so far to ask the database.
+    close_connections()
     response = StreamingHttpResponse(_stream(chunks), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -258,11 +260,6 @@ def close_connections() -> None:
 
 
 async def _stream(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    # What the request has used so far to ask the database, and, under ASGI, the thread of its sync code.
-    await sync_to_async(close_connections)()
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    if context and (executor := SyncToAsync.context_to_thread_executor.pop(context, None)):
-        executor.shutdown(wait=False)
     # Without a first byte some servers hold the headers back, and the browser does not know that it is connected.
     yield HEARTBEAT
     async with aclosing(chunks):

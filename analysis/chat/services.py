@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from accounts.models import UsageKind, User
 from accounts.usage import increment_usage
@@ -18,6 +17,7 @@ from core.errors import Missing
 from core.ids import uuid7
 from core.queue import enqueue
 from core.statements import Parameter, Statement
+from core.statements import ask as sql
 from core.streams import close_connections
 
 # How often a waiting request looks: what it costs is one look at a key.
@@ -30,6 +30,18 @@ SUBJECT = Statement(
         "post_analysis__platform"
     )
 )
+# Said in full, not through the ORM: every question waits for it. The answer is owed, the question complete.
+STORE = f"""
+    INSERT INTO {ChatMessage._meta.db_table} (
+        id, session_id, role, status, content, hinted_at, created_at, citations, fence, provider, model, prompt_version,
+        error_code, tokens_in, tokens_out, tokens_cached
+    )
+    SELECT id, %(session)s, role, status, content, hinted_at, now(), '[]', 0, '', '', '', '', 0, 0, 0
+    FROM (VALUES
+        (%(question)s::uuid, 'user', 'complete', %(content)s, NULL),
+        (%(answer)s::uuid, 'assistant', 'streaming', '', now())
+    ) AS asked (id, role, status, content, hinted_at)
+"""  # noqa: S608
 
 
 def open_session(user: User, post_analysis_id: UUID) -> tuple[ChatSession, bool]:
@@ -42,28 +54,24 @@ def open_session(user: User, post_analysis_id: UUID) -> tuple[ChatSession, bool]
     return ChatSession.objects.get_or_create(post_analysis=analysis, defaults={"user": user})
 
 
-def ask(user: User, session_id: UUID, content: str) -> ChatMessage:
-    """Store the question, owe its answer, spend a unit: together or not at all. One answer at a time."""
+def ask(user: User, session_id: UUID, content: str) -> UUID:
+    """Store the question, owe its answer, spend a unit: together or not at all. One answer at a time; its id."""
     found = SUBJECT.rows(session=session_id, user=user.pk)
     if not found:
         raise Missing
     # Two ids of one millisecond are in no order by themselves.
     asked_id, answer_id = sorted((uuid7(), uuid7()))
-    question = ChatMessage(id=asked_id, session_id=session_id, role=ChatMessage.Role.USER, content=content)
-    answer = ChatMessage(
-        id=answer_id, session_id=session_id, role=ChatMessage.Role.ASSISTANT, status=ChatMessage.Status.STREAMING,
-        hinted_at=Now(),
-    )  # fmt: skip
+    rows = {"question": asked_id, "answer": answer_id, "session": session_id, "content": content}
     try:
         with transaction.atomic():
-            ChatMessage.objects.bulk_create([question, answer])
+            sql(STORE, rows)
             increment_usage(user, UsageKind.QUESTIONS_ASKED, platform=found[0][0], source=unit_of(answer_id))
             transaction.on_commit(lambda: enqueue(TASK, answer_id, queue=QUEUE))
     except IntegrityError as problem:
         if "one_answer_at_a_time" in str(problem):
             raise AnswerRunning from None
         raise
-    return answer
+    return answer_id
 
 
 def wait_for(message_id: UUID) -> bool:

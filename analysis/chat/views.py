@@ -207,7 +207,7 @@ def _ask(view: APIView, request: Request, session_id: UUID) -> tuple[UUID, bool]
 @idempotent
 def _ask_once(view: APIView, request: Request, session_id: UUID) -> HttpResponseBase:
     content = checked(shapes.QuestionSerializer, request.data).validated_data["content"]
-    return Response({"message_id": services.ask(user_of(request), session_id, content).pk})
+    return Response({"message_id": services.ask(user_of(request), session_id, content)})
 
 
 def _sessions() -> QuerySet[ChatSession]:

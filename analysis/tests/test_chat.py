@@ -52,8 +52,8 @@ def questions(user):
 
 def test_an_answer_is_told_word_by_word_and_kept_whole(user):
     asked = services.ask(user, session_of(user).pk, QUESTION)
-    answering.answer(asked.pk)
-    row, events = answer_row(asked.pk), watch(asked.pk)
+    answering.answer(asked)
+    row, events = answer_row(asked), watch(asked)
     assert row.status == "complete"
     assert text_in(events) == row.content != ""
     assert events[-1][0] == "done"
@@ -63,8 +63,8 @@ def test_an_answer_is_told_word_by_word_and_kept_whole(user):
 
 def test_without_a_model_the_evidence_that_matches_is_the_answer(user):
     asked = services.ask(user, session_of(user).pk, "Does anybody ask about sourdough?")
-    answering.answer(asked.pk)
-    row = answer_row(asked.pk)
+    answering.answer(asked)
+    row = answer_row(asked)
     assert "Part two about sourdough starters please" in row.content
     assert {"evidence_id": "k2", "known": True, "supported": True} in row.citations
     assert row.provider == "rules"
@@ -72,15 +72,15 @@ def test_without_a_model_the_evidence_that_matches_is_the_answer(user):
 
 def test_what_the_evidence_does_not_hold_is_not_invented(user):
     asked = services.ask(user, session_of(user).pk, "Which camera and lens were used?")
-    answering.answer(asked.pk)
-    assert "I don't have that" in answer_row(asked.pk).content
+    answering.answer(asked)
+    assert "I don't have that" in answer_row(asked).content
 
 
 def test_a_model_is_told_the_evidence_whole_and_its_citations_are_checked(user, model):
     model.says = 'They want "the folding once more" [k1]. It has 9,000,000 views [m1]. A camera did it [k99].'
     asked = services.ask(user, session_of(user).pk, QUESTION)
-    answering.answer(asked.pk)
-    row = answer_row(asked.pk)
+    answering.answer(asked)
+    row = answer_row(asked)
     told = {each["evidence_id"]: (each["known"], each["supported"]) for each in row.citations}
     assert told == {"k1": (True, True), "m1": (True, False), "k99": (False, False)}
     sent = str(model.asked[0]["messages"])
@@ -92,7 +92,7 @@ def test_the_conversation_so_far_is_told_too(user, model):
     session = session_of(user)
     model.says = "The answer to the first."
     for question in ("The first question", "The second question"):
-        answering.answer(services.ask(user, session.pk, question).pk)
+        answering.answer(services.ask(user, session.pk, question))
     turns = [(each["role"], each["content"]) for each in model.asked[1]["messages"][1:]]
     assert turns == [
         ("user", "The first question"), ("assistant", "The answer to the first."), ("user", "The second question"),
@@ -103,7 +103,7 @@ def test_of_a_long_conversation_the_newest_turns_are_told(user, model):
     session = session_of(user)
     model.says = "word " * 700
     for number in range(8):
-        answering.answer(services.ask(user, session.pk, f"Question {number} " + "long " * 300).pk)
+        answering.answer(services.ask(user, session.pk, f"Question {number} " + "long " * 300))
     turns = [each["content"] for each in model.asked[-1]["messages"][1:]]
     assert turns[-1].startswith("Question 7")
     assert not any(turn.startswith("Question 0") for turn in turns)
@@ -174,8 +174,8 @@ def test_somebody_elses_is_not_there(user):
     for ask in (
         lambda: services.open_session(other, session.post_analysis_id),
         lambda: services.ask(other, session.pk, QUESTION),
-        lambda: services.stop(other, asked.pk),
-        lambda: services.own_message(other, asked.pk),
+        lambda: services.stop(other, asked),
+        lambda: services.own_message(other, asked),
     ):
         with pytest.raises(Missing):
             ask()
@@ -184,8 +184,8 @@ def test_somebody_elses_is_not_there(user):
 def test_a_failure_before_the_first_word_gives_the_unit_back(user, model):
     model.fail("*", status=401, times=-1)
     asked = services.ask(user, session_of(user).pk, QUESTION)
-    answering.answer(asked.pk)
-    row, events = answer_row(asked.pk), watch(asked.pk)
+    answering.answer(asked)
+    row, events = answer_row(asked), watch(asked)
     assert (row.status, row.content) == ("failed", "")
     assert questions(user) == 0
     assert events[-1][0] == "error"
@@ -194,8 +194,8 @@ def test_a_failure_before_the_first_word_gives_the_unit_back(user, model):
 def test_a_failure_in_the_middle_keeps_what_was_shown(user, model):
     model.says, model.breaks_after = "one two three four five six", 3
     asked = services.ask(user, session_of(user).pk, QUESTION)
-    answering.answer(asked.pk)
-    row, events = answer_row(asked.pk), watch(asked.pk)
+    answering.answer(asked)
+    row, events = answer_row(asked), watch(asked)
     assert row.status == "interrupted"
     assert text_in(events) == row.content != ""
     assert events[-1][0] == "error"
@@ -206,37 +206,37 @@ def test_an_answer_is_begun_once(user, model):
     model.says = "Once."
     asked = services.ask(user, session_of(user).pk, QUESTION)
     for _ in range(3):
-        answering.answer(asked.pk)
+        answering.answer(asked)
     assert len(model.asked) == 1
 
 
 def test_an_answer_that_is_stopped_stops(user, model, settings):
     model.says, model.token_delay = "word " * 200, 0.02
     asked = services.ask(user, session_of(user).pk, QUESTION)
-    worker = in_a_thread(asked.pk)
-    while not redis.client().xlen(f"stream:{stream_of(asked.pk)}") > 5:
+    worker = in_a_thread(asked)
+    while not redis.client().xlen(f"stream:{stream_of(asked)}") > 5:
         pass
-    services.stop(user, asked.pk)
+    services.stop(user, asked)
     worker.join(5)
     assert not worker.is_alive()
-    row, events = answer_row(asked.pk), watch(asked.pk)
+    row, events = answer_row(asked), watch(asked)
     assert (row.status, row.error_code) == ("interrupted", "cancelled")
     assert text_in(events) == row.content
     assert 0 < len(row.content) < len(model.says)
     with pytest.raises(NothingToStop):
-        services.stop(user, asked.pk)
+        services.stop(user, asked)
 
 
 def test_of_a_worker_that_died_what_was_shown_is_kept(user):
     asked = services.ask(user, session_of(user).pk, QUESTION)
     # It had told two words, and written down one.
-    ChatMessage.objects.filter(pk=asked.pk).update(
+    ChatMessage.objects.filter(pk=asked).update(
         fence=1, content="Three ", lease_until=timezone.now() - timedelta(seconds=1)
     )
-    tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
-    tell(asked.pk, "token", {"text": "readers", "at": 6}, at=13)
+    tell(asked, "token", {"text": "Three ", "at": 0}, at=6)
+    tell(asked, "token", {"text": "readers", "at": 6}, at=13)
     answering.sweep()
-    row, events = answer_row(asked.pk), watch(asked.pk)
+    row, events = answer_row(asked), watch(asked)
     assert (row.status, row.content, row.error_code) == ("interrupted", "Three readers", "interrupted")
     assert text_in(events) == "Three readers"
     assert questions(user) == 1
@@ -244,9 +244,9 @@ def test_of_a_worker_that_died_what_was_shown_is_kept(user):
 
 def test_of_a_worker_that_died_before_its_first_word_the_unit_goes_back(user):
     asked = services.ask(user, session_of(user).pk, QUESTION)
-    ChatMessage.objects.filter(pk=asked.pk).update(fence=1, lease_until=timezone.now() - timedelta(seconds=1))
+    ChatMessage.objects.filter(pk=asked).update(fence=1, lease_until=timezone.now() - timedelta(seconds=1))
     answering.sweep()
-    assert answer_row(asked.pk).status == "interrupted"
+    assert answer_row(asked).status == "interrupted"
     assert questions(user) == 0
 
 
@@ -257,6 +257,6 @@ def test_a_question_whose_message_was_lost_is_sent_for_again(user):
     redis_before = count_waiting("chat")
     answering.sweep()  # it was sent for a moment ago
     assert count_waiting("chat") == redis_before
-    ChatMessage.objects.filter(pk=asked.pk).update(hinted_at=timezone.now() - timedelta(minutes=1))
+    ChatMessage.objects.filter(pk=asked).update(hinted_at=timezone.now() - timedelta(minutes=1))
     answering.sweep()
     assert count_waiting("chat") == redis_before + 1

@@ -52,7 +52,7 @@ def questions(user):
 def begun(user, *, content=""):
     """An answer that a worker has begun."""
     asked = services.ask(user, session_of(user).pk, "What?")
-    ChatMessage.objects.filter(pk=asked.pk).update(fence=1, content=content)
+    ChatMessage.objects.filter(pk=asked).update(fence=1, content=content)
     return asked
 
 
@@ -79,10 +79,10 @@ def meanwhile(message_id, happens, **how):
 
 def test_an_answer_whose_last_event_was_lost_ends_all_the_same(user):
     asked = begun(user)
-    tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
+    tell(asked, "token", {"text": "Three ", "at": 0}, at=6)
     told = meanwhile(
-        asked.pk,
-        lambda: ChatMessage.objects.filter(pk=asked.pk).update(content="Three readers", status="complete"),
+        asked,
+        lambda: ChatMessage.objects.filter(pk=asked).update(content="Three readers", status="complete"),
         heartbeat=0.2,
     )
     assert text_in(told) == "Three readers"
@@ -92,52 +92,52 @@ def test_an_answer_whose_last_event_was_lost_ends_all_the_same(user):
 def test_words_that_are_told_after_an_answer_was_stopped_are_shown_to_nobody(user):
     """Its worker finds out a moment later, and goes on telling until then."""
     asked = begun(user)
-    tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
-    told = meanwhile(asked.pk, lambda: services.stop(user, asked.pk))
-    assert text_in(told) == told[-1][2]["answer"]["content"] == answer_row(asked.pk).content == "Three "
+    tell(asked, "token", {"text": "Three ", "at": 0}, at=6)
+    told = meanwhile(asked, lambda: services.stop(user, asked))
+    assert text_in(told) == told[-1][2]["answer"]["content"] == answer_row(asked).content == "Three "
 
 
 @pytest.mark.parametrize("turn", range(6))
 def test_of_an_answer_that_is_stopped_every_word_is_kept_that_was_shown(user, model, turn):
     model.says, model.token_delay = "word " * 300, 0.003
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = at_once(lambda: answering.answer(asked.pk))
+    worker = at_once(lambda: answering.answer(asked))
 
     def stop():
         deadline = time.monotonic() + 5
-        while redis.client().xlen(f"stream:{stream_of(asked.pk)}") < 3 and time.monotonic() < deadline:
+        while redis.client().xlen(f"stream:{stream_of(asked)}") < 3 and time.monotonic() < deadline:
             time.sleep(0.002)
         time.sleep(0.011 * turn)
-        services.stop(user, asked.pk)
+        services.stop(user, asked)
 
-    told = meanwhile(asked.pk, stop)
+    told = meanwhile(asked, stop)
     worker.join()
-    assert text_in(told) == answer_row(asked.pk).content
+    assert text_in(told) == answer_row(asked).content
     assert told[-1][2]["code"] == "cancelled"
 
 
 def test_where_the_stream_has_lost_words_what_is_kept_has_no_hole(user):
     asked = begun(user, content="one two ")
     # "three " was lost on its way, so nobody has been shown what comes behind it.
-    tell(asked.pk, "token", {"text": "one two ", "at": 0}, at=8)
-    tell(asked.pk, "token", {"text": "four five six", "at": 14}, at=27)
-    services.stop(user, asked.pk)
-    assert answer_row(asked.pk).content == text_in(watch(asked.pk)) == "one two "
+    tell(asked, "token", {"text": "one two ", "at": 0}, at=8)
+    tell(asked, "token", {"text": "four five six", "at": 14}, at=27)
+    services.stop(user, asked)
+    assert answer_row(asked).content == text_in(watch(asked)) == "one two "
 
 
 def test_what_has_ended_cannot_be_stopped_and_leaves_nothing_behind(user):
     asked = services.ask(user, session_of(user).pk, "What?")
-    answering.answer(asked.pk)
+    answering.answer(asked)
     redis.client().flushall()
     with pytest.raises(NothingToStop):
-        services.stop(user, asked.pk)
-    assert not redis.client().exists(f"stream:{stream_of(asked.pk)}")
+        services.stop(user, asked)
+    assert not redis.client().exists(f"stream:{stream_of(asked)}")
 
 
 def test_whoever_listens_to_an_answer_whose_analysis_is_removed_hears_so_at_once(user):
     asked = begun(user)
-    tell(asked.pk, "token", {"text": "Three ", "at": 0}, at=6)
-    told = meanwhile(asked.pk, lambda: remove_analysis(user))
+    tell(asked, "token", {"text": "Three ", "at": 0}, at=6)
+    told = meanwhile(asked, lambda: remove_analysis(user))
     assert told[-1][:2] == ("error", "6")
     assert told[-1][2]["code"] == "removed"
     assert not ChatMessage.objects.exists()
@@ -153,9 +153,9 @@ def test_a_question_whose_analysis_is_removed_before_a_word_was_said_costs_nothi
 def test_a_model_that_does_not_stop_talking_is_left_when_its_answer_is_stopped(user, model):
     model.says, model.token_delay = ("w" * 1000 + " ") * 1000, 0.01
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = at_once(lambda: answering.answer(asked.pk))
-    while len(answer_row(asked.pk).content) < answering.LONGEST_ANSWER:
+    worker = at_once(lambda: answering.answer(asked))
+    while len(answer_row(asked).content) < answering.LONGEST_ANSWER:
         time.sleep(0.05)
-    services.stop(user, asked.pk)
+    services.stop(user, asked)
     worker.join(3)
     assert not worker.is_alive()

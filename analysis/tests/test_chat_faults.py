@@ -49,10 +49,10 @@ def test_a_question_that_was_not_answered_is_not_told_to_the_model_as_a_turn_wit
     """Many models of one's own refuse two questions in a row: one failure would end the conversation for good."""
     session = session_of(user)
     lost = services.ask(user, session.pk, "The one that failed")
-    answering.interrupt(lost.pk, code="interrupted", message="")
+    answering.interrupt(lost, code="interrupted", message="")
     model.says = "An answer."
     for question in ("The second", "The third"):
-        answering.answer(services.ask(user, session.pk, question).pk)
+        answering.answer(services.ask(user, session.pk, question))
     turns = [(each["role"], each["content"]) for each in model.asked[-1]["messages"][1:]]
     assert turns == [("user", "The second"), ("assistant", "An answer."), ("user", "The third")]
 
@@ -61,32 +61,32 @@ def test_a_result_that_cannot_be_read_fails_the_question_at_once_and_costs_nothi
     session = session_of(user)
     PostAnalysis.objects.update(verdict={"label": "over", "baseline": {"of another time": 1}})
     asked = services.ask(user, session.pk, "What?")
-    answering.answer(asked.pk)
-    assert (answer_row(asked.pk).status, questions(user)) == ("failed", 0)
+    answering.answer(asked)
+    assert (answer_row(asked).status, questions(user)) == ("failed", 0)
 
 
 def test_what_a_stopped_answer_has_cost_is_known(user, model):
     model.says, model.token_delay = "word " * 300, 0.01
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker, _ = outcome_of(lambda: answering.answer(asked.pk))
-    while not answer_row(asked.pk).content:
+    worker, _ = outcome_of(lambda: answering.answer(asked))
+    while not answer_row(asked).content:
         time.sleep(0.02)
-    services.stop(user, asked.pk)
+    services.stop(user, asked)
     worker.join(10)
-    assert answer_row(asked.pk).cost_micros is not None
+    assert answer_row(asked).cost_micros is not None
 
 
 def test_only_so_many_may_keep_a_process_waiting_for_whole_answers(user, settings):
     """Each takes one of its few threads; whoever comes then is told at once where the answer will stand."""
     settings.CHAT_WAIT_SECONDS = 3.0
     asked = services.ask(user, session_of(user).pk, "What?")
-    waiting = [outcome_of(lambda: services.wait_for(asked.pk)) for _ in range(services.MOST_WAITING)]
+    waiting = [outcome_of(lambda: services.wait_for(asked)) for _ in range(services.MOST_WAITING)]
     time.sleep(1.0)
     began = time.monotonic()
-    assert services.wait_for(asked.pk) is False
+    assert services.wait_for(asked) is False
     assert time.monotonic() - began < 1.0
-    ChatMessage.objects.filter(pk=asked.pk).update(status="complete", content="Said.")
-    assert services.wait_for(asked.pk) is True
+    ChatMessage.objects.filter(pk=asked).update(status="complete", content="Said.")
+    assert services.wait_for(asked) is True
     for thread, came in waiting:
         thread.join()
         assert came == [True]

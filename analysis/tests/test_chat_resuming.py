@@ -107,31 +107,31 @@ def test_a_browser_that_drops_anywhere_shows_each_word_once(user, speaker):
     for turn in range(50):
         speaker.words, speaker.pace = luck.choices(WORDS, k=40), 0.001 * (turn % 2)
         asked = services.ask(user, session.pk, "What?")
-        worker = say(asked.pk)
+        worker = say(asked)
         cuts = [luck.randint(1, 900) for _ in range(10)]
-        told = asyncio.run(asyncio.wait_for(browse(asked.pk, cuts), 20))
+        told = asyncio.run(asyncio.wait_for(browse(asked, cuts), 20))
         worker.join()
-        assert text_in(told) == answer_row(asked.pk).content == shown_of(speaker.words)
+        assert text_in(told) == answer_row(asked).content == shown_of(speaker.words)
         assert told[-1][0] == "done"
 
 
 def test_whoever_comes_after_the_stream_is_gone_is_told_from_the_row(user, speaker):
     speaker.words = WORDS
     asked = services.ask(user, session_of(user).pk, "What?")
-    answering.answer(asked.pk)
+    answering.answer(asked)
     redis.client().flushall()
-    assert text_in(watch(asked.pk)) == shown_of(WORDS)
-    assert text_in(watch(asked.pk, shown=5)) == shown_of(WORDS)[5:]
-    assert watch(asked.pk)[-1][0] == "done"
+    assert text_in(watch(asked)) == shown_of(WORDS)
+    assert text_in(watch(asked, shown=5)) == shown_of(WORDS)[5:]
+    assert watch(asked)[-1][0] == "done"
 
 
 def test_a_stream_that_is_wiped_in_the_middle_loses_no_word_and_doubles_none(user, speaker):
     speaker.words, speaker.pace = WORDS * 12, 0.02
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = say(asked.pk)
+    worker = say(asked)
 
     async def scenario():
-        watching = asyncio.ensure_future(browse(asked.pk, []))
+        watching = asyncio.ensure_future(browse(asked, []))
         for _ in range(2):
             await asyncio.sleep(0.8)
             redis.client().flushall()
@@ -139,25 +139,25 @@ def test_a_stream_that_is_wiped_in_the_middle_loses_no_word_and_doubles_none(use
 
     told = asyncio.run(scenario())
     worker.join()
-    assert text_in(told) == answer_row(asked.pk).content == shown_of(speaker.words)
+    assert text_in(told) == answer_row(asked).content == shown_of(speaker.words)
     assert told[-1][0] == "done"
 
 
 def test_citations_are_told_as_they_come_and_once(user, speaker):
     speaker.words = ["Yes ", "[k", "1] and ", "[c1], [k1]."]
     asked = services.ask(user, session_of(user).pk, "What?")
-    answering.answer(asked.pk)
-    assert [data["evidence_id"] for name, _, data in watch(asked.pk) if name == "citation"] == ["k1", "c1"]
+    answering.answer(asked)
+    assert [data["evidence_id"] for name, _, data in watch(asked) if name == "citation"] == ["k1", "c1"]
 
 
 def test_a_gap_in_the_stream_is_filled_from_the_row(user):
     asked = services.ask(user, session_of(user).pk, "What?")
-    tell(asked.pk, "token", {"text": "three", "at": 8}, at=13)
+    tell(asked, "token", {"text": "three", "at": 8}, at=13)
 
     async def scenario():
-        watching = asyncio.ensure_future(browse(asked.pk, []))
+        watching = asyncio.ensure_future(browse(asked, []))
         await asyncio.sleep(0.5)
-        row = ChatMessage.objects.filter(pk=asked.pk)
+        row = ChatMessage.objects.filter(pk=asked)
         # Not `aupdate`: the thread that does that keeps its connection after the test.
         await ask_database(lambda: row.update(content="one two three", status="complete"))
         return await asyncio.wait_for(watching, 10)
@@ -168,5 +168,5 @@ def test_a_gap_in_the_stream_is_filled_from_the_row(user):
 def test_the_stream_of_an_answer_is_forgotten_after_a_while(user, speaker):
     speaker.words = WORDS
     asked = services.ask(user, session_of(user).pk, "What?")
-    answering.answer(asked.pk)
-    assert 0 < redis.client().ttl(f"stream:{stream_of(asked.pk)}") <= 3600
+    answering.answer(asked)
+    assert 0 < redis.client().ttl(f"stream:{stream_of(asked)}") <= 3600

@@ -5,18 +5,12 @@ import json
 import random
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.core.asgi import get_asgi_application
-from django.db import connection
-from django.http import HttpRequest, StreamingHttpResponse
-from django.urls import path
 
 from core import redis
 from core.streams import (
@@ -24,7 +18,6 @@ from core.streams import (
     append,
     encode,
     latest,
-    respond_with,
     tail,
 )
 from core.tests.test_streams import watch
@@ -156,113 +149,3 @@ def test_it_cannot_be_made_to_say_something_else(text: str) -> None:
     data = next(line for line in answer.split("\n") if line.startswith("data: "))
     assert json.loads(data.removeprefix("data: ")) == {"text": text}
     assert encode("x\ny", 1, event_id="1\r\n1") == b"event: x y\nid: 1 1\ndata: 1\n\n"
-
-
-async def events_of(name: str) -> AsyncGenerator[bytes, None]:
-    async for event in tail(name, heartbeat=0.1, patience=0.3):
-        yield encode(event.name, json.loads(event.data), event_id=event.event_id) if event else HEARTBEAT
-
-
-async def events_view(request: HttpRequest, name: str) -> StreamingHttpResponse:
-    await sync_to_async(ask_database)()
-    return respond_with(events_of(name))
-
-
-def ask_database() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-        return int(cursor.fetchone()[0])
-
-
-urlpatterns = [path("events/<str:name>/", events_view)]
-
-
-class Browser:
-    """Opens one address through the whole ASGI application, and reads until told to leave."""
-
-    def __init__(self, name: str) -> None:
-        self.scope = {
-            "type": "http", "method": "GET", "path": f"/events/{name}/", "query_string": b"",
-            "headers": [(b"host", b"localhost")], "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
-        }  # fmt: skip
-        self.status, self.headers, self.body = 0, dict[bytes, bytes](), b""
-        self.began, self.left, self.asked = asyncio.Event(), asyncio.Event(), False
-
-    async def visit(self) -> None:
-        await get_asgi_application()(self.scope, self.receive, self.send)
-
-    async def receive(self) -> dict[str, Any]:
-        if self.asked:
-            await self.left.wait()
-            return {"type": "http.disconnect"}
-        self.asked = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            self.status, self.headers = message["status"], dict(message["headers"])
-        self.body += message.get("body", b"")
-        if b"row-1" in self.body:
-            self.began.set()
-
-
-@pytest.mark.urls(__name__)
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_it_streams_to_the_browser_and_holds_neither_a_thread_nor_the_database(name: str) -> None:
-    append(name, "status", 1, event_id="row-1")
-    threads, sessions, redis_clients = threading.active_count(), ask_database(), clients()
-
-    async def scenario() -> None:
-        browsers = [Browser(name) for _ in range(8)]
-        visits = [asyncio.create_task(browser.visit()) for browser in browsers]
-        await asyncio.wait_for(asyncio.gather(*(browser.began.wait() for browser in browsers)), 5)
-        await until(lambda: threading.active_count() <= threads)
-        assert ask_in_thread() == sessions + 1
-        for browser in browsers[:4]:
-            browser.left.set()
-        await asyncio.wait_for(asyncio.gather(*visits[:4]), 2)
-        assert clients() == redis_clients + 4
-        append(name, "done", 2, last=True)
-        await asyncio.wait_for(asyncio.gather(*visits[4:]), 2)
-        for browser in browsers[4:]:
-            assert browser.body.replace(HEARTBEAT, b"").startswith(
-                b"event: status\nid: row-1\ndata: 1\n\nevent: done\n"
-            )
-            assert browser.status == 200
-            assert browser.headers[b"Content-Type"] == b"text/event-stream"
-            assert browser.headers[b"Cache-Control"] == b"no-store"
-            assert browser.headers[b"X-Accel-Buffering"] == b"no"
-
-    asyncio.run(scenario())
-    assert clients() == redis_clients
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """A thread that was told to end takes a moment to be gone, on a busy machine a long one."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  (nobody announces it)
-            await asyncio.sleep(0.02)
-
-
-def ask_in_thread() -> int:
-    found = []
-
-    def run() -> None:
-        found.append(ask_database())
-        connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return found[0]
-
-
-@pytest.mark.urls(__name__)
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_it_ends_the_answer_when_the_stream_is_gone(name: str) -> None:
-    async def scenario() -> bytes:
-        browser = Browser(name)
-        await asyncio.wait_for(browser.visit(), 5)
-        return browser.body
-
-    assert asyncio.run(scenario()).replace(HEARTBEAT, b"") == b""
