@@ -1,34 +1,32 @@
-"""The desk for accounts: find somebody, see their plan and use, change it, end their sessions."""
+"""The desk for people: find somebody, see their plan, change it, end their sessions, erase them."""
 
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin_login import AdminLoginForm
-from accounts.identity.sessions import end_all_sessions, end_session
+from accounts.identity.sessions import end_all_sessions
 from accounts.models import (
-    OutgoingMail,
     Plan,
     Subscription,
-    UsageEntry,
-    UsageKind,
     User,
-    UserSession,
-    UserUsage,
     normal_email,
 )
 from accounts.services import ask_erasure
-from accounts.usage import change_plan, ensure_live_subscription, give_back
-from core.admin import Asked, Between, ReadOnlyAdmin, RowAdmin, counted, one_of
+from accounts.subscriptions import AlreadySubscribed, grant
+from accounts.usage import change_plan, ensure_live_subscription
+from core.admin import Asked, RowAdmin, counted, one_of
 
 admin.site.unregister(Group)
 admin.site.login_form = AdminLoginForm
@@ -36,6 +34,7 @@ admin.site.login_form = AdminLoginForm
 # What decides who may do what: whoever could write these could make themselves a superuser.
 POWERS = ["is_staff", "is_superuser", "groups", "user_permissions"]
 BY_PERSON = ["user__pk", "user__email__startswith"]
+LONGEST_GRANT = timedelta(days=3652)
 PERSON = "The beginning of an e-mail address, or a user's id."
 
 
@@ -67,10 +66,25 @@ class NewPasswordForm(AdminPasswordChangeForm):
         return user
 
 
+def not_yet_over(day: date) -> None:
+    if not timezone.now().date() <= day <= timezone.now().date() + LONGEST_GRANT:
+        raise forms.ValidationError("A day from today on, within ten years.")
+
+
 class PlanAsked(Asked):
     """Which plan."""
 
     plan = forms.ModelChoiceField(Plan.objects.all(), widget=UnfoldAdminSelectWidget)
+
+
+class GrantAsked(PlanAsked):
+    """Which plan, and its last day."""
+
+    last_day = forms.DateField(
+        label="Last day, UTC",
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        validators=[not_yet_over],
+    )
 
 
 @admin.register(User)
@@ -95,7 +109,7 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
     ]
     add_fieldsets = [(None, {"fields": ["email", "full_name", "password1", "password2"]})]
     autocomplete_fields = ["groups"]
-    actions = ["change_plan", "end_sessions", "deactivate", "erase"]
+    actions = ["change_plan", "grant_plan", "end_sessions", "deactivate", "erase"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         live = Subscription.objects.filter(user=OuterRef("pk"), status__in=Subscription.LIVE)
@@ -109,12 +123,12 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         # An address is proved by its owner; a new one would have to be proved again.
         address = ["email"] if obj else []
-        powers = [] if _is_superuser(request) else POWERS
+        powers = [] if is_superuser(request) else POWERS
         return [*super().get_readonly_fields(request, obj), *address, *powers]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # A colleague's password would be a colleague's rights.
-        may_touch = obj is None or not obj.is_staff or obj == request.user or _is_superuser(request)
+        may_touch = obj is None or not obj.is_staff or obj == request.user or is_superuser(request)
         return may_touch and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -122,7 +136,7 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
         return False
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
-        return _is_superuser(request)
+        return is_superuser(request)
 
     def has_plan_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_subscription")
@@ -142,7 +156,34 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
         changed = [user for user in users if change_plan(user, plan)]
         self.note(request, changed, f"Plan changed to {plan.slug}.")
         self.message_user(request, f"{counted(len(changed), 'account is', 'accounts are')} on {plan} now.")
+        if len(changed) < len(users):
+            self.message_user(request, "Whoever has it already, or pays for a plan, was left alone.", messages.WARNING)
         return None
+
+    def has_grant_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.grant_subscription")
+
+    @admin.action(description="Grant a plan until a day", permissions=["grant"])
+    def grant_plan(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        users = list(queryset)
+        form = GrantAsked(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            question = "Grant a plan? It is theirs at once and paid by nobody; after its last day comes Free."
+            return self.ask(request, users, action="grant_plan", question=question, form=form, tell=_with_plan)
+        plan, last_day = form.cleaned_data["plan"], form.cleaned_data["last_day"]
+        until = datetime.combine(last_day, time(), tzinfo=UTC) + timedelta(days=1)
+        granted = [user for user in users if self._grant(request, user, plan, until)]
+        self.note(request, granted, f"Granted {plan.slug} until the end of {last_day}.")
+        self.message_user(request, f"{counted(len(granted), 'account has', 'accounts have')} {plan} to {last_day}.")
+        return None
+
+    def _grant(self, request: HttpRequest, user: User, plan: Plan, until: datetime) -> bool:
+        try:
+            grant(user, plan, until=until)
+        except AlreadySubscribed:
+            self.message_user(request, f"{user} pays for a plan: cancel that first.", messages.ERROR)
+            return False
+        return True
 
     @admin.action(description="End every session", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -182,96 +223,5 @@ def _with_plan(user: Any) -> str:
     return f"{user} ({user.live_plan or 'no plan'})"
 
 
-def _is_superuser(request: HttpRequest) -> bool:
+def is_superuser(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_superuser", False))
-
-
-@admin.register(Plan)
-class PlanAdmin(RowAdmin):
-    """What can be subscribed to."""
-
-    list_display = [
-        "name", "slug", "price", "currency", "interval", "max_urls", "max_analyses_per_day",
-        "max_questions_per_day", "is_public",
-    ]  # fmt: skip
-    list_filter = ["is_public"]
-    search_fields = ["slug__startswith"]
-    search_help_text = "The beginning of a slug."
-    ordering = ["slug"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Plan | None = None) -> bool:
-        # Subscriptions refer to it for as long as they are kept; one that is over is made not public.
-        return False
-
-
-@admin.register(UserUsage)
-class UserUsageAdmin(ReadOnlyAdmin):
-    """What was used on a day."""
-
-    list_display = ["user", "day", "platform", "url_lookups", "handle_analyses", "questions_asked", "post_suggestions"]
-    list_select_related = ["user"]
-    search_fields = BY_PERSON
-    search_help_text = PERSON
-
-
-@admin.register(UsageEntry)
-class UsageEntryAdmin(ReadOnlyAdmin):
-    """What each unit was spent on."""
-
-    list_display = ["source", "kind", "amount", "user", "platform", "day", "given_back_at"]
-    list_select_related = ["user"]
-    list_filter = [one_of("kind", UsageKind.values)]
-    search_fields = [*BY_PERSON, "source"]
-    search_help_text = "What it was spent on (kind:id), the beginning of an e-mail address, or a user's id."
-    actions = ["give_back"]
-
-    def has_give_back_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accounts.change_usageentry")
-
-    @admin.action(description="Give the units back", permissions=["give_back"])
-    def give_back(self, request: HttpRequest, queryset: QuerySet[UsageEntry]) -> HttpResponse | None:
-        entries = list(queryset)
-        if "confirmed" not in request.POST:
-            question = "Give these units back? Each can be given back once, and not taken again."
-            return self.ask(request, entries, action="give_back", question=question)
-        given = [entry for entry in entries if give_back(source=entry.source, kind=entry.kind)]
-        self.note(request, given, "Units given back.")
-        units = counted(sum(entry.amount for entry in given), "unit", "units")
-        self.message_user(request, f"{units} of {counted(len(given), 'entry', 'entries')} given back.")
-        return None
-
-
-@admin.register(UserSession)
-class UserSessionAdmin(ReadOnlyAdmin):
-    """Who is signed in."""
-
-    list_display = ["user", "created_at", "expires_at", "revoked_at", "revoked_why"]
-    list_select_related = ["user"]
-    list_filter = [("expires_at", Between)]
-    search_fields = BY_PERSON
-    search_help_text = PERSON
-    # A session's key is what its tokens carry: of use to nobody here.
-    exclude = ["key", "refresh_id"]
-    actions = ["end"]
-
-    def has_end_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accounts.change_usersession")
-
-    @admin.action(description="End these sessions", permissions=["end"])
-    def end(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
-        touchable = [each for each in queryset if _is_superuser(request) or not each.user.is_superuser]
-        ended = [session for session in touchable if end_session(session.key, why="ended_by_staff")]
-        self.note(request, ended, "Ended.")
-        self.message_user(request, f"{counted(len(ended), 'session', 'sessions')} ended.")
-
-
-@admin.register(OutgoingMail)
-class OutgoingMailAdmin(ReadOnlyAdmin):
-    """What is owed to whom, and whether it was sent."""
-
-    list_display = ["template", "user", "attempts", "run_after", "sent_at", "created_at"]
-    list_select_related = ["user"]
-    list_filter = [("created_at", Between)]
-    ordering = ["-created_at", "-pk"]
-    search_fields = BY_PERSON
-    search_help_text = PERSON
