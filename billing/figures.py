@@ -1,16 +1,4 @@
-"""The figures about money, each defined here and nowhere else. They are read, by indexes, and never kept.
-
-- A month is a calendar month in UTC.
-- MRR: of every ACTIVE subscription that a provider is paid for, its plan's price for a month; a yearly price counts as
-  a twelfth of it. Without taxes and discounts. Trials pay nothing yet, what is past due is not paid, and what is
-  cancelled will not be paid again: each stands apart. Granted plans are paid by nobody and count nowhere.
-- Paid at a month's start: paid for since before it, and not ended before it.
-- Churn: those of them that ended within the month, by those who were there at its start. Who began and ended within
-  one month is in neither. An erased account takes its subscription out of both.
-- Failed payments: those that are failed now and were first tried within the month. One that was paid later is paid.
-- Net paid: what came in within the month less what went back within it, whenever that was paid. A refund counts when
-  we first hear of it. Currencies are never added up.
-"""
+"""The figures about money, each defined here and nowhere else. They are read, by indexes, and never kept."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -24,6 +12,19 @@ from accounts.models import Plan, Subscription
 from billing.models import Payment, Refund
 
 Status = Subscription.Status
+# As the page of figures tells them.
+DEFINITIONS = {
+    "Month": "A calendar month in UTC.",
+    "MRR": "Of every active subscription that a provider is paid for, its plan's price for a month; a price for a year "
+    "counts as a twelfth of it. Without taxes and discounts. Trials pay nothing yet, what is past due is not paid, and "
+    "what is canceling will not be paid again: each stands apart. Granted plans are paid by nobody and count nowhere.",
+    "Churn": "Of the subscriptions that were paid for before the month and had not ended by its start, those that "
+    "ended within it. Who began and ended within one month is in neither number, nor is an erased account.",
+    "Failed payments": "Those that are failed now and that we first heard of within the month. One that was paid later "
+    "is paid.",
+    "Net paid": "What came in within the month, less what went back within it, whenever that had been paid. A refund "
+    "counts when we first hear of it. With taxes. Currencies are never added up.",
+}
 PAID = (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED)
 MONTHS = {"year": 12, "month": 1}
 

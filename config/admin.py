@@ -18,7 +18,7 @@ from django_celery_beat.models import (
 )
 from django_celery_results.models import GroupResult, TaskResult
 
-from config.desk import thread, vendors
+from config.desk import money, thread, vendors
 from core.admin import Between, ReadOnlyAdmin, counted, one_of
 
 STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "RETRY", "REVOKED")
@@ -36,6 +36,7 @@ admin.site.index_title = "Start"
 admin.site.extra_urls = lambda: [  # type: ignore[attr-defined]
     path("thread/", admin.site.admin_view(thread.find), name="find_thread"),
     path("thread/<str:request_id>/", admin.site.admin_view(thread.show), name="thread"),
+    path("money/", admin.site.admin_view(money.show), name="money"),
     path("vendors/", admin.site.admin_view(vendors.show), name="vendors"),
 ]
 

@@ -1,7 +1,6 @@
 """The start page: how the service is doing, read from the roll-ups alone, so that it opens as fast on a busy day."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from heapq import merge
 from itertools import islice
@@ -19,6 +18,8 @@ from accounts.models import User
 from analysis.models import OPEN, PostAnalysisRequest, Status
 from analytics import rollups
 from config import spooled
+from config.desk import money
+from config.desk.cards import Card
 from config.desk.charts import Chart, number
 from config.heartbeat import LATE_AFTER_SECONDS, ages
 from core import redis
@@ -35,17 +36,6 @@ LATEST = 8
 # Of the spool, in percent: beyond this somebody should know.
 MOST_FULL = 50
 BAD_LEVELS = (AppLog.Level.ERROR, AppLog.Level.CRITICAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One figure."""
-
-    title: str
-    value: str
-    note: str = ""
-    link: str = ""
-    bad: bool = False
 
 
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -218,6 +208,7 @@ def _spool() -> Card:
 PARTS: dict[str, Callable[[datetime], dict[str, Any]]] = {
     "analytics.view_apiaccesslog": traffic,
     "accounts.view_user": people,
+    "billing.view_payment": money.at_a_glance,
     "analysis.view_postanalysisrequest": analyses,
     "analytics.view_externalapicalllog": spending,
     "logs.view_applog": troubles,
