@@ -4,10 +4,11 @@ Every verb locks the user first: two that come at once run one after the other, 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -115,7 +116,8 @@ def end_lapsed(user_id: UUID) -> list[Subscription]:
         for each in over:
             # When its time was up, not when that was noticed: perhaps in the next month.
             each.ended_at = each.grace_until if each.status == Status.PAST_DUE else each.current_period_end
-            each.status = Status.EXPIRED if each.status == Status.PAST_DUE else Status.CANCELLED
+            was_to_end = each.status == Status.CANCELING or not each.provider_id
+            each.status = Status.CANCELLED if was_to_end else Status.EXPIRED
             each.save(update_fields=["status", "ended_at", "updated_at"])
             ensure_live_subscription(each.user)
         return over
@@ -125,7 +127,12 @@ def lapsed() -> Q:
     """Live rows that nothing is paid for any more."""
     cancelled = Q(status=Status.CANCELING, current_period_end__lte=Now())
     granted = Q(status=Status.ACTIVE, provider_id=None, current_period_end__lte=Now())
-    return cancelled | granted | Q(status=Status.PAST_DUE, grace_until__lte=Now())
+    # The provider has not said for long what became of it, or has no such subscription any more.
+    patience = timedelta(days=settings.BILLING_GRACE_DAYS)
+    unheard = Q(
+        status__in=(Status.ACTIVE, Status.TRIAL), provider_id__isnull=False, current_period_end__lte=Now() - patience
+    )
+    return cancelled | granted | unheard | Q(status=Status.PAST_DUE, grace_until__lte=Now())
 
 
 def _lock(user_id: UUID) -> None:
