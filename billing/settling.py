@@ -7,9 +7,10 @@ later has been written already: whatever changed since then sends an event of it
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, Settled, settle
@@ -25,6 +26,8 @@ STATES = {
     "cancelled": Payment.Status.CANCELED,
 }
 
+log = structlog.get_logger(__name__)
+
 
 class OwnerUnknown(Missing):
     """Nobody here is known to have bought this."""
@@ -33,12 +36,15 @@ class OwnerUnknown(Missing):
 
 
 def look_at_subscription(provider: Provider, subscription_id: str) -> Settled | None:
-    """None where the provider has none, or one that nobody has paid for yet."""
+    """None where the provider has none, one that nobody has paid for yet, or one of somebody who was erased."""
     begun = database_now()
     found = provider.subscription(subscription_id)
     if found is None or found.standing == Standing.PENDING:
         return None
     user_id = _owner(provider.name, found)
+    if user_id is None:
+        log.warning("subscription_of_nobody", provider=provider.name, id=found.id, standing=found.standing)
+        return None
     _remember_customer(user_id, provider.name, found.customer_id)
     return settle(user_id, ref=_uuid(found.ref), paid=_paid(provider.name, found, begun))
 
@@ -54,8 +60,10 @@ def look_at_refund(provider: Provider, refund_id: str) -> Refund | None:
     found = provider.refund_state(refund_id)
     if found is None:
         return None
-    if not Payment.objects.filter(provider=provider.name, provider_id=found.payment_id).exists():
-        look_at_payment(provider, found.payment_id)
+    is_known = Payment.objects.filter(provider=provider.name, provider_id=found.payment_id).exists()
+    # What was given back may have been paid for something that is not ours.
+    if not (is_known or (found.payment_id and look_at_payment(provider, found.payment_id))):
+        return None
     return keep_refund(provider.name, found, begun)
 
 
@@ -113,17 +121,26 @@ def _grace(found: Subscribed) -> datetime | None:
     return found.grace_until or (found.unpaid_since + days if found.unpaid_since else None)
 
 
-def _owner(provider: str, found: Subscribed | Charged) -> UUID:
+def _owner(provider: str, found: Subscribed | Charged) -> UUID | None:
+    """None where whoever bought it was erased: a row is written before its checkout opens, and goes with its user."""
     subscription_id = found.id if isinstance(found, Subscribed) else found.subscription_id
     ref = _uuid(found.ref)
     known = (
-        Subscription.objects.filter(provider=provider, provider_id=subscription_id or None).values_list("user_id")
-        or (ref and Subscription.objects.filter(pk=ref).values_list("user_id"))
+        _bought(provider, subscription_id).values_list("user_id")
+        or Subscription.objects.filter(pk__in=[ref] if ref else []).values_list("user_id")
         or Customer.objects.filter(provider=provider, customer_id=found.customer_id).values_list("user_id")
     )
-    if not known:
-        raise OwnerUnknown(details={"subscription": subscription_id})
-    return UUID(str(known[0][0]))
+    if known:
+        return UUID(str(known[0][0]))
+    if ref or Payment.objects.filter(provider=provider, provider_id=found.id).exists():
+        return None
+    raise OwnerUnknown(details={"subscription": subscription_id})
+
+
+def _bought(provider: str, subscription_id: str) -> QuerySet[Subscription]:
+    """Of a payment that is for no subscription it is none, and not one that has no id yet."""
+    named = Subscription.objects.filter(provider=provider, provider_id=subscription_id)
+    return named if subscription_id else named.none()
 
 
 def _uuid(text: str) -> UUID | None:
@@ -142,9 +159,11 @@ def _remember_customer(user_id: UUID, provider: str, customer_id: str) -> None:
 
 def _keep_payment(provider: str, found: Charged, begun: datetime) -> Payment:
     user_id = _owner(provider, found)
-    _remember_customer(user_id, provider, found.customer_id)
+    if user_id:
+        _remember_customer(user_id, provider, found.customer_id)
     with transaction.atomic():
-        User.objects.select_for_update(no_key=True).only("pk").get(pk=user_id)
+        if user_id:
+            User.objects.select_for_update(no_key=True).only("pk").get(pk=user_id)
         # Whoever counts its refunds waits, or is waited for: neither writes over what the other wrote.
         row = Payment.objects.select_for_update().filter(provider=provider, provider_id=found.id).first()
         row = row or Payment(provider=provider, provider_id=found.id, user_id=user_id, seen_at=begun)
@@ -156,10 +175,11 @@ def _keep_payment(provider: str, found: Charged, begun: datetime) -> Payment:
 
 
 def _fill(row: Payment, found: Charged, begun: datetime) -> None:
-    bought = Subscription.objects.filter(provider=row.provider, provider_id=found.subscription_id or None).first()
-    row.subscription = bought or row.subscription
+    row.subscription = _bought(row.provider, found.subscription_id).first() or row.subscription
     row.amount, row.tax, row.currency = found.amount, found.tax, found.currency.upper()
-    row.reason, row.failure, row.paid_at, row.seen_at = found.reason, found.failure[:60], found.paid_at, begun
+    row.reason, row.failure, row.seen_at = found.reason, found.failure[:60], begun
+    # The first that was told: Dodo only knows when a payment was last touched.
+    row.paid_at = row.paid_at or found.paid_at
     is_refunded = row.amount > 0 and row.refunded >= row.amount
     row.status = Payment.Status.REFUNDED if is_refunded else STATES[found.status]
 
