@@ -42,9 +42,9 @@ def checked(shape: type[Serializer[Any]], data: Any, **options: Any) -> Any:
     return form
 
 
-def bounded_body(request: Request) -> bytes:
+def bounded_body(request: HttpRequest | Request) -> bytes:
     """The raw bytes of a body, for signatures; never more than a body may have."""
-    body = request._request.read(settings.MAX_BODY_BYTES + 1)
+    body = getattr(request, "_request", request).read(settings.MAX_BODY_BYTES + 1)
     if len(body) > settings.MAX_BODY_BYTES:
         raise errors.TooLarge(details={"max_bytes": settings.MAX_BODY_BYTES})
     return body

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import orjson
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -22,6 +23,13 @@ class LengthRequired(errors.Problem):
 
     code = "length_required"
     status = 411
+
+
+def require_length(request: HttpRequest | Request) -> None:
+    """Asked for every request, before anything is read: without a length WSGI takes the body for an empty one, and a
+    change that holds nothing would be answered as if it had been made."""
+    if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+        raise LengthRequired
 
 
 class JSONRenderer(BaseRenderer):
@@ -71,8 +79,5 @@ class OnlyJSON(BaseContentNegotiation):
         return next((parser for parser in parsers if parser.media_type == kind), None)
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        # Asked for every request, before anything is read: without a length WSGI takes the body for an empty one, and
-        # a change that holds nothing would be answered as if it had been made.
-        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
-            raise LengthRequired
+        require_length(request)
         return renderers[0], renderers[0].media_type
