@@ -3,15 +3,19 @@
 An event is a hint. Whatever it names is looked at where it is now, so copies, late ones and any order end the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
+import orjson
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import DurationField, F, Q, QuerySet, Value
 from django.db.models.functions import Least, Now, Power
 
+from billing import bell
 from billing.cards import look_at_cards, look_at_cards_of
 from billing.models import BillingEvent
 from billing.news import tell
@@ -19,46 +23,48 @@ from billing.providers import PROVIDERS
 from billing.providers.contract import Decision, Hint, Provider
 from billing.settling import look_at_dispute, look_at_payment, look_at_refund, look_at_subscription
 from core.errors import Problem
-from core.queue import enqueue
+from core.ids import uuid7
+from core.queue import count_waiting, enqueue
+from core.statements import ask
 from core.webhooks import ForgedWebhook
 
-TASK = "billing.process_event"
+TASK, QUEUE = bell.ONE, "default"
 State = BillingEvent.State
 # Doubled each time, up to the longest: a provider that is away for a day costs nothing but patience.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
 MOST_ATTEMPTS = 40
 # Whoever takes an event has so long to be done with it before somebody else may.
 LEASE = timedelta(minutes=2)
-AT_ONCE = 200
+AT_ONCE = 1_000
 # Of the headers, those that say what was signed and when; never a cookie or a token.
 KEPT_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature", "user-agent")
+
+# One statement, and so one trip and one commit. It answers the id where the delivery is new.
+STORE = """
+INSERT INTO billing_billingevent
+    (id, created_at, provider, delivery_id, type, body, headers, about, state, attempts, run_after, error)
+VALUES
+    (%(id)s, now(), %(provider)s, %(delivery_id)s, %(type)s, %(body)s, %(headers)s, %(about)s, 'received', 0, now(), '')
+ON CONFLICT DO NOTHING RETURNING id
+"""
 
 log = structlog.get_logger(__name__)
 
 
-def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> BillingEvent:
-    """Store what is signed, under its id; of what is not, only that it came."""
+def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Store what is signed, under its id; False where it is there already. What is not signed is not stored."""
     provider = PROVIDERS[provider_name]()
     if not provider.is_configured():
         raise ForgedWebhook("This provider is not in use here, so nothing is signed by it.")
-    try:
-        hint = provider.read_webhook(body, headers)
-    except Problem as problem:
-        log.warning("webhook_refused", provider=provider_name, code=problem.code, bytes=len(body))
-        raise
-    return _stored(provider, hint, body, headers)
-
-
-def _stored(provider: Provider, hint: Hint, body: bytes, headers: Mapping[str, str]) -> BillingEvent:
+    hint = provider.read_webhook(body, headers)
     kept = {name: value[:500] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
-    event = BillingEvent(
-        provider=provider.name, delivery_id=hint.id, type=hint.type[:100], about=_ids(hint), body=body, headers=kept,
-        run_after=Now(),
-    )  # fmt: skip
-    with transaction.atomic():
-        BillingEvent.objects.bulk_create([event], ignore_conflicts=True)
-        transaction.on_commit(lambda: enqueue(TASK, event.pk))
-    return event
+    stored = ask(STORE, {
+        "id": uuid7(), "provider": provider.name, "delivery_id": hint.id, "type": hint.type[:100], "body": body,
+        "headers": orjson.dumps(kept).decode(), "about": orjson.dumps(_ids(hint)).decode(),
+    })  # fmt: skip
+    if stored:
+        transaction.on_commit(partial(bell.ring, stored[0][0]))
+    return bool(stored)
 
 
 def process(event_id: UUID) -> bool:
@@ -66,7 +72,7 @@ def process(event_id: UUID) -> bool:
     claimed = BillingEvent.objects.filter(pk=event_id, state=State.RECEIVED, run_after__lte=Now())
     if not claimed.update(attempts=F("attempts") + 1, run_after=Now() + LEASE):
         return False
-    event = BillingEvent.objects.get(pk=event_id)
+    event = BillingEvent.objects.defer("body", "headers").get(pk=event_id)
     try:
         state = _act_on(event)
     except Problem as problem:
@@ -76,8 +82,13 @@ def process(event_id: UUID) -> bool:
         log.exception("billing_event_failed", event_id=str(event.pk), type=event.type)
         _fail(event, type(fault).__name__, retryable=True)
         return False
-    BillingEvent.objects.filter(pk=event.pk).update(state=state, processed_at=Now(), run_after=None, error="")
-    return True
+    held = _of(event).update(state=state, processed_at=Now(), run_after=None, error="")
+    return bool(held)
+
+
+def _of(event: BillingEvent) -> QuerySet[BillingEvent]:
+    """The row, as long as nobody else has taken it or asked for it anew: a lease may run out."""
+    return BillingEvent.objects.filter(pk=event.pk, state=State.RECEIVED, attempts=event.attempts)
 
 
 # Not errors of a vendor's, and yet they pass: a checkout that is still being written down, a plan that staff will name.
@@ -122,7 +133,7 @@ def _ids(hint: Hint) -> dict[str, list[str]]:
 def _fail(event: BillingEvent, why: str, *, retryable: bool) -> None:
     gives_up = not retryable or event.attempts >= MOST_ATTEMPTS
     wait = Least(Value(FIRST_WAIT, DurationField()) * Power(2, F("attempts") - 1), Value(LONGEST_WAIT, DurationField()))
-    BillingEvent.objects.filter(pk=event.pk).update(
+    _of(event).update(
         error=why[:300],
         state=State.FAILED if gives_up else State.RECEIVED,
         run_after=None if gives_up else Now() + wait,
@@ -134,8 +145,14 @@ def waiting() -> QuerySet[BillingEvent]:
 
 
 def sweep() -> None:
-    """Send for what is due: a message was lost, a worker died, a wait is over."""
-    for event_id in waiting().values_list("pk", flat=True)[:AT_ONCE]:
+    """Send for what is due: a message was lost, a worker died, a wait is over. Not where so many wait already."""
+    if (count_waiting(QUEUE) or 0) < AT_ONCE:
+        hand_out(waiting().values_list("pk", flat=True)[:AT_ONCE])
+
+
+def hand_out(event_ids: Iterable[UUID]) -> None:
+    """A message for each, so that many workers may be at them."""
+    for event_id in event_ids:
         if not enqueue(TASK, event_id):
             return
 
@@ -147,3 +164,13 @@ def replay(events: QuerySet[BillingEvent]) -> int:
     for event_id in again:
         enqueue(TASK, event_id)
     return len(again)
+
+
+def forget_bodies() -> int:
+    """Empty what was sent long ago of all that is said in it; what it was about stays, and can be looked at again."""
+    past = Now() - timedelta(days=settings.WEBHOOK_BODY_DAYS)
+    old = BillingEvent.objects.filter(~Q(body=b""), created_at__lt=past)
+    forgotten = 0
+    while batch := [*old.values_list("pk", flat=True)[:AT_ONCE]]:
+        forgotten += BillingEvent.objects.filter(pk__in=batch).update(body=b"", headers={})
+    return forgotten

@@ -175,7 +175,7 @@ class BillingEvent(Row):
     provider = models.CharField(max_length=20)
     delivery_id = models.CharField(max_length=255)
     type = models.CharField(max_length=100, blank=True)
-    # Personal data: forgotten after a while, as the other records are.
+    # Personal data: both are forgotten after a while, as the other records are. The row stays, or it would come twice.
     body = models.BinaryField(default=b"")
     headers = models.JSONField(default=dict)
     about = models.JSONField(default=dict, help_text="The provider's ids of what it is about.")
@@ -192,7 +192,30 @@ class BillingEvent(Row):
             # From a payment back to what was said about it.
             GinIndex(fields=["about"], opclasses=["jsonb_path_ops"], name="event_about"),
             models.Index(F("run_after"), condition=Q(state="received"), name="event_waiting"),
+            models.Index(F("created_at"), condition=~Q(body=b""), name="event_with_body"),
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.delivery_id}"
+
+
+class RefusedDelivery(Row):
+    """Deliveries of one hour that were refused for one reason: nothing of them is kept but how many they were."""
+
+    provider = models.CharField(max_length=20)
+    code = models.CharField(max_length=40)
+    hour = models.DateTimeField()
+    count = models.PositiveIntegerField(default=1)
+    last_at = models.DateTimeField()
+    # Of the latest: who seems to send them, how large it was, and under which request id the access log has it.
+    address = models.CharField(max_length=45, blank=True)
+    bytes = models.PositiveIntegerField(default=0)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name_plural = "refused deliveries"
+        constraints = [models.UniqueConstraint("provider", "code", "hour", name="refused_of_hour")]
+        indexes = [models.Index("created_at", "id", name="refused_age")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.code} {self.hour:%Y-%m-%d %H:00}"

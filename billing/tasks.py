@@ -4,12 +4,23 @@ from uuid import UUID
 
 from celery import shared_task
 
-from billing import inbox, upkeep
+from billing import bell, inbox, upkeep
+from billing.refused import forget_refused
 
 
 @shared_task(name=inbox.TASK)
 def process_event(event_id: str) -> None:
     inbox.process(UUID(event_id))
+
+
+@shared_task(name=bell.SEVERAL)
+def hand_out(*event_ids: str) -> None:
+    inbox.hand_out(map(UUID, event_ids))
+
+
+@shared_task(name="billing.tidy", ignore_result=False)
+def tidy() -> dict[str, int]:
+    return {"bodies": inbox.forget_bodies(), "refused": forget_refused()}
 
 
 @shared_task(name="billing.sweep")

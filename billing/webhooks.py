@@ -1,5 +1,9 @@
 """Where payment providers send their events to."""
 
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -7,8 +11,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing import inbox
-from core.api import bounded_body
+from billing.refused import count_refused
+from core.api import answer_problem, bounded_body
+from core.errors import Problem
+from core.requests import client_address
 from core.webhooks import ForgedWebhook
+from core.wire import require_length
 
 STANDARD_HEADERS = [
     OpenApiParameter(f"webhook-{name}", {"type": "string", "pattern": pattern}, OpenApiParameter.HEADER, required=True)
@@ -25,6 +33,7 @@ STRIPE_HEADERS = [
 AN_EVENT = OpenApiRequest(
     {"type": "object"}, examples=[OpenApiExample("An event", value={"type": "subscription.active", "data": {}})]
 )
+KEPT = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in inbox.KEPT_HEADERS}
 
 
 class Webhook(APIView):
@@ -35,9 +44,29 @@ class Webhook(APIView):
     throttle_classes = []
     provider = ""
 
-    def receive(self, request: Request) -> Response:
-        inbox.receive(self.provider, bounded_body(request), request.headers)
-        return Response(status=200)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """A delivery does not go through REST framework, which would take longer than all that is done about it."""
+        if request.method != "POST":
+            return super().dispatch(request, *args, **kwargs)
+        try:
+            self.take(request)
+        except Exception as error:
+            answer = answer_problem(error, {"request": request})
+            if answer is None:
+                raise
+            return answer
+        return HttpResponse(b"")
+
+    def take(self, request: HttpRequest) -> None:
+        require_length(request)
+        told = request.META.get("CONTENT_LENGTH", "")
+        try:
+            inbox.receive(self.provider, bounded_body(request), _headers(request))
+        except Problem as problem:
+            size = int(told) if told.isdecimal() else 0
+            about = {"address": client_address(request), "request_id": request.request_id}  # type: ignore[attr-defined]
+            count_refused(self.provider, problem, size=size, **about)
+            raise
 
 
 class DodoWebhook(Webhook):
@@ -48,7 +77,7 @@ class DodoWebhook(Webhook):
     @extend_schema(parameters=STANDARD_HEADERS, request=AN_EVENT, responses={200: None, 401: ForgedWebhook})
     def post(self, request: Request) -> Response:
         """Events of Dodo Payments, signed as Standard Webhooks are: 200 once stored, whatever becomes of them."""
-        return self.receive(request)
+        raise NotImplementedError  # described here, done by `dispatch`
 
 
 class StripeWebhook(Webhook):
@@ -59,4 +88,10 @@ class StripeWebhook(Webhook):
     @extend_schema(parameters=STRIPE_HEADERS, request=AN_EVENT, responses={200: None, 401: ForgedWebhook})
     def post(self, request: Request) -> Response:
         """Events of Stripe, signed in its own way: 200 once stored, whatever becomes of them."""
-        return self.receive(request)
+        raise NotImplementedError  # described here, done by `dispatch`
+
+
+def _headers(request: HttpRequest) -> dict[str, str]:
+    """Those alone that are looked at: to have them all by name takes longer than to check a signature."""
+    meta = request.META
+    return {name: meta[key] for name, key in KEPT.items() if key in meta}

@@ -21,3 +21,5 @@ DODO_WEBHOOK_SECRET = env.list("DODO_WEBHOOK_SECRET", default=[])
 
 # How long an unpaid renewal is waited for where its provider sets no limit of its own.
 BILLING_GRACE_DAYS = env.int("BILLING_GRACE_DAYS", default=7)
+# How long the body of a webhook is kept beside what it was about.
+WEBHOOK_BODY_DAYS = env.int("WEBHOOK_BODY_DAYS", default=30)

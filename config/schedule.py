@@ -32,6 +32,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "scheduled-downgrades": {"task": "billing.process_scheduled_downgrades", "schedule": crontab(hour=0, minute=0)},
     "reconcile-billing": {"task": "billing.reconcile", "schedule": crontab(hour=4, minute=30)},
     "sweep-media": {"task": "social.sweep_media", "schedule": crontab(hour=4, minute=10)},
+    "tidy-billing": {"task": "billing.tidy", "schedule": crontab(hour=3, minute=45)},
     "tidy-posts": {"task": "social.tidy", "schedule": crontab(hour=3, minute=30)},
     "keep-partitions": {"task": "logs.keep_partitions", "schedule": crontab(hour=3, minute=40)},
     "tidy-analytics": {"task": "analytics.tidy", "schedule": crontab(hour=3, minute=50)},

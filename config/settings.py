@@ -30,7 +30,7 @@ from config.analyst import (  # noqa: F401  (settings like all others; they fill
 )  # fmt: skip
 from config.money import (  # noqa: F401
     BILLING_GRACE_DAYS, DODO_API_KEY, DODO_LIVE, DODO_SECONDS, DODO_URL, DODO_WEBHOOK_SECRET, STRIPE_SECONDS,
-    STRIPE_SECRET_KEY, STRIPE_URL, STRIPE_WEBHOOK_SECRET,
+    STRIPE_SECRET_KEY, STRIPE_URL, STRIPE_WEBHOOK_SECRET, WEBHOOK_BODY_DAYS,
 )  # fmt: skip
 from config.vendors import (  # noqa: F401
     BRIGHTDATA_API_KEY, BRIGHTDATA_DATASETS, BRIGHTDATA_URL, BRIGHTDATA_WEBHOOK_TOKEN, COMMENTS_PER_POST,
@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "core.requests.RequestTrackingMiddleware",
     "analytics.middleware.APITrackingMiddleware",
+    "config.middleware.WebhookMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
