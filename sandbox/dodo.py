@@ -9,7 +9,7 @@ from typing import Any
 from sandbox import dodo_cycle as cycle
 from sandbox.control import Asked, Reply, Route
 from sandbox.dodo_account import DodoAccount, guarded, problem, said
-from sandbox.dodo_books import Refusal, Thing, found, given_back, stamp
+from sandbox.dodo_books import ASKED, Refusal, Thing, found, given_back, stamp
 
 MOST_LINES = 20
 PAGE_SIZE, LARGEST_PAGE = 10, 100
@@ -70,7 +70,14 @@ class DodoSandbox(DodoAccount):
     def change_plan(self, asked: Asked, subscription_id: str) -> Reply:
         subscription = found(self.books.subscriptions, subscription_id)
         payment = cycle.change_plan(self.books, subscription, asked.json())
-        return said(links_of(payment_id=payment["payment_id"] if payment else None))
+        if not payment:
+            return said(links_of())
+        if payment["status"] != ASKED:
+            return said(links_of(payment_id=payment["payment_id"]))
+        about = {"subscription_id": subscription_id, "form": asked.json(), "return_url": asked.json().get("return_url")}
+        session = self.new_session("confirm", about)
+        session["payment_id"] = payment["payment_id"]
+        return said(links_of(payment_id=payment["payment_id"], payment_link=session["url"]))
 
     @guarded
     def preview_change(self, asked: Asked, subscription_id: str) -> Reply:

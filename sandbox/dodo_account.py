@@ -148,6 +148,8 @@ class DodoAccount(Sandbox):
             return pages.gone(self._way_back(session))
         if session["purpose"] == "card":
             return pages.checkout("Another card for your subscription")
+        if session["purpose"] == "confirm":
+            return pages.checkout("Confirm the change of your plan")
         product = self.books.product(session["product_cart"][0]["product_id"])
         return pages.checkout(product.name or "A subscription", price_of(product))
 
@@ -197,6 +199,9 @@ class DodoAccount(Sandbox):
             session["used"] = True
             return pages.away(back, status="succeeded")
         session["used"] = True
+        if session["purpose"] == "confirm":
+            cycle.confirm(self.books, session)
+            return pages.away(back, status="succeeded")
         subscription, payment = cycle.buy(self.books, session, card)
         session["payment_id"] = payment["payment_id"] if payment else None
         hints = {"subscription_id": subscription["subscription_id"], "status": subscription["status"]}

@@ -20,6 +20,9 @@ GOOD_CARD = "4242424242424242"
 DECLINES = {"4000000000000002": "CARD_DECLINED", "4000000000009995": "INSUFFICIENT_FUNDS"}
 # This one is taken when it is given, and declined at the next charge.
 LATER_DECLINES = DECLINES | {"4000000000000341": "CARD_DECLINED"}
+# This one is taken when it is given; for whatever is charged later its owner is asked by the bank.
+ASKS_BANK = "4000002760003184"
+ASKED = "requires_customer_action"
 
 
 class Refusal(Exception):
@@ -147,6 +150,8 @@ class Books:
         self.payments[payment["payment_id"]] = payment
         if self.slow and why == "new":
             self.tell("payment.processing", "payment", payment["payment_id"])
+        elif number == ASKS_BANK and why != "new":
+            payment["status"] = ASKED
         else:
             self.settle(payment, (DECLINES if why == "new" else LATER_DECLINES).get(number), tax)
         return payment

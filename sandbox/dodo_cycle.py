@@ -3,7 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.dodo_books import DECLINES, GOOD_CARD, Books, Product, Refusal, Thing, after, found, new_id, put_on, stamp
+from sandbox.dodo_books import (
+    ASKED,
+    DECLINES,
+    GOOD_CARD,
+    Books,
+    Product,
+    Refusal,
+    Thing,
+    after,
+    found,
+    new_id,
+    put_on,
+    stamp,
+)
 
 OVER = {"cancelled", "failed", "expired"}
 PENDING_CHANGE = "PREVIOUS_PAYMENT_PENDING"
@@ -173,6 +186,9 @@ def change_plan(books: Books, subscription: Thing, form: Thing) -> Thing | None:
     """The payment it took, where it took one."""
     product = books.product(form["product_id"])
     check_change(subscription, form)
+    about = subscription["subscription_id"]
+    if any(each["subscription_id"] == about and each["status"] == ASKED for each in books.payments.values()):
+        raise Refusal(409, PENDING_CHANGE)
     if form.get("effective_at") == "next_billing_date":
         subscription["scheduled_change"] = _scheduled(books, subscription, form)
         tell(books, subscription)
@@ -186,6 +202,13 @@ def change_plan(books: Books, subscription: Thing, form: Thing) -> Thing | None:
         books.wallet[customer_id] = books.wallet.get(customer_id, 0) - cost
     _move(books, subscription, form, product, payment)
     return payment
+
+
+def confirm(books: Books, session: Thing) -> None:
+    """The bank lets the payment through, and what it was for takes effect."""
+    payment, subscription = books.payments[session["payment_id"]], books.subscriptions[session["subscription_id"]]
+    books.settle(payment, None)
+    _move(books, subscription, session["form"], books.product(session["form"]["product_id"]), payment)
 
 
 def _move(books: Books, subscription: Thing, form: Thing, product: Product, payment: Thing | None) -> None:
