@@ -5,7 +5,9 @@ from typing import Any
 from accounts.models import OutgoingMail, User
 from accounts.usage import get_user_subscription
 
-LETTERS = ("payment_failed", "plan_changed", "subscription_ends", "subscription_ended", "downgrade_coming")
+LETTERS = (
+    "payment_failed", "plan_changed", "subscription_ends", "subscription_ended", "downgrade_coming", "paid_twice",
+)  # fmt: skip
 
 
 def facts_of(user: User, mail: OutgoingMail) -> dict[str, Any] | None:
