@@ -47,9 +47,10 @@ def make_line(text: str) -> str:
 
 def make_visible(text: str) -> str:
     """Nothing that is not seen: no control, no zero width, no turning of the direction, no half of a character."""
-    text = LINE_BREAKS.sub("\n", text).translate(BLANKS)
+    # Most text is plain letters in one line, and this is asked of every line that a model is told.
     if text.isascii() and text.isprintable():
         return text
+    text = LINE_BREAKS.sub("\n", text).translate(BLANKS)
     seen = (letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in INVISIBLE)
     return unicodedata.normalize("NFC", "".join(seen))
 
