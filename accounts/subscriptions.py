@@ -4,7 +4,7 @@ Every verb locks the user first: two that come at once run one after the other, 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from accounts.usage import ensure_live_subscription
 from core.errors import Conflict
 
 Status = Subscription.Status
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 PAID = (Status.ACTIVE, Status.CANCELING, Status.PAST_DUE)
 
 
@@ -62,11 +63,25 @@ def await_payment(user: User, plan: Plan, *, provider: str) -> Subscription:
         _lock(user.pk)
         if _live(user.pk).filter(provider_id__isnull=False).exists():
             raise AlreadySubscribed
-        pending = Subscription.objects.filter(user=user, status=Status.PENDING)
+        pending = _pending(user.pk)
         # Another plan, or another provider, was chosen: what the first checkout was for is not wanted any more.
-        pending.exclude(plan=plan, provider=provider).update(status=Status.CANCELLED, updated_at=Now())
+        _leave(pending.exclude(plan=plan, provider=provider))
         found = pending.select_related("plan").first()
         return found or Subscription.objects.create(user=user, plan=plan, provider=provider, status=Status.PENDING)
+
+
+def leave_checkout(user: User, *, only: UUID | None = None) -> bool:
+    """Wait for a payment no more; one that comes all the same is honoured. False where none was waited for."""
+    with transaction.atomic():
+        _lock(user.pk)
+        pending = _pending(user.pk)
+        return _leave(pending.filter(pk=only) if only else pending) > 0
+
+
+def mark_returned(subscription: Subscription) -> bool:
+    """That what was paid twice is on its way back; True for the one who is to say so."""
+    waiting = Subscription.objects.filter(pk=subscription.pk, surplus_since__isnull=False, returned_at=None)
+    return waiting.update(returned_at=Now(), updated_at=Now()) > 0
 
 
 def settle(user_id: UUID, *, ref: UUID | None, paid: Paid) -> Settled:
@@ -77,10 +92,12 @@ def settle(user_id: UUID, *, ref: UUID | None, paid: Paid) -> Settled:
         before = _before(row)
         if row.seen_at and row.seen_at > paid.seen_at:
             return Settled(subscription=row, **before)
-        is_second = paid.status in Subscription.LIVE and _another_is_paid(row)
+        is_second = _is_second(row, paid)
         _fill(row, paid, status=Status.CANCELLED if is_second else paid.status)
         if row.status in Subscription.LIVE:
             _end(_live(user_id).exclude(pk=row.pk))
+            # What else was in a checkout is not wanted any more.
+            _leave(_pending(user_id).exclude(pk=row.pk))
         row.save()
         ensure_live_subscription(row.user)
         return Settled(subscription=row, is_news=True, is_second=is_second, **before)
@@ -143,6 +160,14 @@ def _live(user_id: UUID) -> QuerySet[Subscription]:
     return Subscription.objects.filter(user=user_id, status__in=Subscription.LIVE)
 
 
+def _pending(user_id: UUID) -> QuerySet[Subscription]:
+    return Subscription.objects.filter(user=user_id, status=Status.PENDING)
+
+
+def _leave(pending: QuerySet[Subscription]) -> int:
+    return pending.update(status=Status.CANCELLED, updated_at=Now())
+
+
 def _row_of(user_id: UUID, ref: UUID | None, paid: Paid) -> Subscription:
     own = Subscription.objects.filter(user=user_id).select_related("plan", "user")
     found = own.filter(provider=paid.provider, provider_id=paid.provider_id).first()
@@ -160,6 +185,14 @@ def _before(row: Subscription) -> dict[str, Any]:
 
 def _another_is_paid(row: Subscription) -> bool:
     return _live(row.user_id).exclude(pk=row.pk).filter(provider_id__isnull=False).exists()
+
+
+def _is_second(row: Subscription, paid: Paid) -> bool:
+    """Paid for beside another one. It stays so when that one ends, for it is being ended and given back."""
+    if not row.surplus_since and paid.status in Subscription.LIVE and _another_is_paid(row):
+        # One that was given once goes back only from when it was not any more.
+        row.surplus_since = (row.ended_at or paid.seen_at) if row.seen_at else EVER
+    return row.surplus_since is not None
 
 
 def _fill(row: Subscription, paid: Paid, *, status: str) -> None:

@@ -1,14 +1,14 @@
 """What its owner is told when a subscription changes, and what is done about one that was paid twice."""
 
-import structlog
-
 from accounts.mail import owe_mail
 from accounts.models import Subscription
 from accounts.subscriptions import Settled
+from billing.checkouts import close_unwanted
 from billing.providers.contract import Provider
+from billing.settling import look_at_subscription
+from billing.surplus import give_back
 
 Status = Subscription.Status
-log = structlog.get_logger(__name__)
 
 
 def tell(provider: Provider, settled: Settled) -> None:
@@ -17,12 +17,19 @@ def tell(provider: Provider, settled: Settled) -> None:
         return
     subscription = settled.subscription
     if settled.is_second:
-        # Two checkouts were paid. One is given; the other must not be charged for again, and staff gives it back.
-        log.error("paid_twice", subscription=str(subscription.pk), provider=provider.name)
-        provider.cancel(subscription.provider_id or "", now=True)
+        give_back(provider, subscription)
         return
     if letter := _letter(settled):
         owe_mail(subscription.user, letter)
+    if settled.before not in Subscription.LIVE and subscription.status in Subscription.LIVE:
+        # Whatever else was about to be paid is not wanted any more.
+        close_unwanted(subscription.user)
+
+
+def look_and_tell(provider: Provider, subscription_id: str) -> Settled | None:
+    if settled := look_at_subscription(provider, subscription_id):
+        tell(provider, settled)
+    return settled
 
 
 def _letter(settled: Settled) -> str | None:
@@ -35,4 +42,4 @@ def _letter(settled: Settled) -> str | None:
         return "downgrade_coming"
     if before in (Status.ACTIVE, Status.PAST_DUE, Status.CANCELING) and settled.plan_before != now.plan_id:
         return "plan_changed"
-    return "plan_changed" if before in ("", Status.PENDING) and now.status in Subscription.LIVE else None
+    return "plan_changed" if before not in Subscription.LIVE and now.status in Subscription.LIVE else None

@@ -1,0 +1,45 @@
+"""One change of a subscription at a time: whoever asks a provider for one holds its row until the answer is there.
+
+A lease in the row, for no transaction may be open while somebody outside is asked; one that nobody gave back runs out.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import Subscription
+from core.errors import Conflict, VendorTimeout
+
+# Longer than all that one change asks of a provider.
+LEASE = timedelta(minutes=2)
+# What was not answered in time may still be carried out.
+AFTERMATH = timedelta(seconds=15)
+
+
+class ChangeUnderWay(Conflict):
+    """Your plan is being changed already, perhaps in another tab. Please try again shortly."""
+
+    code = "change_under_way"
+    retryable = True
+
+
+@contextmanager
+def turn(subscription: Subscription) -> Iterator[None]:
+    row = Subscription.objects.filter(pk=subscription.pk)
+    is_free = Q(changing_until=None) | Q(changing_until__lte=Now())
+    if not row.filter(is_free).update(changing_until=Now() + LEASE):
+        raise ChangeUnderWay(retry_after=2)
+    # Only as long as it is ours: one that took too long has lost it, perhaps to another.
+    ours = row.filter(changing_until=row.values_list("changing_until", flat=True).get())
+    try:
+        yield
+    except VendorTimeout:
+        ours.update(changing_until=Now() + AFTERMATH)
+        raise
+    except BaseException:
+        ours.update(changing_until=None)
+        raise
+    ours.update(changing_until=None)
