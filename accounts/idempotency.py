@@ -36,13 +36,17 @@ ViewMethod = Callable[Concatenate[Any, Request, P], HttpResponseBase]
 SANE_KEY = re.compile(r"[!-~]{1,255}")
 WAIT_SECONDS = 5
 
-# Answers the id where the key is ours now: it was new, or what was known of it has expired.
+# Longer than any command takes that asks somebody outside: after that whoever had the key is taken to have died.
+LEASE_SECONDS = 120
+
+# Answers the id where the key is ours now: it was new, or what was known of it has expired, or was never answered.
 CLAIM = f"""
 INSERT INTO {IdempotentAnswer._meta.db_table} AS kept (id, created_at, user_id, key, fingerprint)
 VALUES (%(id)s, now(), %(user_id)s, %(key)s, %(fingerprint)s)
 ON CONFLICT (user_id, key) DO UPDATE
 SET id = excluded.id, created_at = excluded.created_at, fingerprint = excluded.fingerprint, status = NULL, body = NULL
 WHERE kept.created_at <= now() - make_interval(hours => %(hours)s)
+OR kept.status IS NULL AND kept.created_at <= now() - make_interval(secs => %(lease)s)
 RETURNING id
 """  # noqa: S608
 
@@ -93,11 +97,8 @@ def idempotent(method: ViewMethod[P]) -> ViewMethod[P]:
     @extend_schema(parameters=[KEY_HEADER, REPLAY_HEADER])
     @wraps(method)
     def answer_once(view: Any, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if (key := request.headers.get("Idempotency-Key")) is None:
+        if (command := _command(request)) is None:
             return method(view, request, *args, **kwargs)
-        if not SANE_KEY.fullmatch(key):
-            raise Invalid("An Idempotency-Key has 1 to 255 visible ASCII characters.")
-        command = Command(cast(User, request.user).pk, key, _fingerprint(request))
         with transaction.atomic():
             if (claim := _claim(command)) is None:
                 return _replay(command)
@@ -108,6 +109,41 @@ def idempotent(method: ViewMethod[P]) -> ViewMethod[P]:
     return answer_once
 
 
+def idempotent_outside(method: ViewMethod[P]) -> ViewMethod[P]:
+    """The same for a method that asks somebody outside, and so runs in no transaction.
+
+    The key is taken first. Whoever comes while it is held is told to wait; one whose holder died may be taken over, so
+    the method must be one that does no harm when it is done again.
+    """
+
+    @extend_schema(parameters=[KEY_HEADER, REPLAY_HEADER])
+    @wraps(method)
+    def answer_once(view: Any, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if (command := _command(request)) is None:
+            return method(view, request, *args, **kwargs)
+        with transaction.atomic():
+            claim = _claim(command)
+        if claim is None:
+            return _replay(command)
+        try:
+            response = method(view, request, *args, **kwargs)
+        except BaseException:
+            _give_up(claim)
+            raise
+        _keep(claim, response) if response.status_code < 400 else _give_up(claim)
+        return response
+
+    return answer_once
+
+
+def _command(request: Request) -> Command | None:
+    if (key := request.headers.get("Idempotency-Key")) is None:
+        return None
+    if not SANE_KEY.fullmatch(key):
+        raise Invalid("An Idempotency-Key has 1 to 255 visible ASCII characters.")
+    return Command(cast(User, request.user).pk, key, _fingerprint(request))
+
+
 def _fingerprint(request: Request) -> str:
     # Reading the body here, before the view does, makes Django keep the bytes for both.
     command = f"{request.method} {request.get_full_path()}\n".encode()
@@ -115,7 +151,8 @@ def _fingerprint(request: Request) -> str:
 
 
 def _claim(command: Command) -> UUID | None:
-    values: dict[str, Any] = {"id": uuid7(), "hours": settings.IDEMPOTENCY_HOURS, **asdict(command)}
+    values: dict[str, Any] = {"id": uuid7(), "hours": settings.IDEMPOTENCY_HOURS, "lease": LEASE_SECONDS}
+    values |= asdict(command)
     with connection.cursor() as cursor:
         # Behind a transaction pooler there is no such limit unless each transaction sets it.
         cursor.execute(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
@@ -130,9 +167,14 @@ def _claim(command: Command) -> UUID | None:
 
 
 def _replay(command: Command) -> HttpResponse:
-    answer = IdempotentAnswer.objects.get(user_id=command.user_id, key=command.key)
+    answer = IdempotentAnswer.objects.filter(user_id=command.user_id, key=command.key).first()
+    if answer is None:
+        # It has just failed, and left nothing behind.
+        raise StillRunning(retry_after=1)
     if answer.fingerprint != command.fingerprint:
         raise KeyReused
+    if answer.status is None:
+        raise StillRunning(retry_after=1)
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
     if not answer.body:
         del response["Content-Type"]
@@ -149,6 +191,10 @@ def _keep(claim: UUID, response: HttpResponseBase) -> None:
     # Kept as the text that was sent, so that a replay has the same bytes.
     text = JSONRenderer().render(response.data).decode()
     IdempotentAnswer.objects.filter(pk=claim).update(status=response.status_code, body=text)
+
+
+def _give_up(claim: UUID) -> None:
+    IdempotentAnswer.objects.filter(pk=claim).delete()
 
 
 def forget_expired_answers() -> int:

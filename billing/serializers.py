@@ -1,5 +1,8 @@
 """What billing takes and gives over HTTP; lists are drawn straight from the columns that are named here."""
 
+from datetime import datetime, timedelta
+
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -7,6 +10,8 @@ from accounts.serializers import SubscriptionSerializer
 from billing.models import Invoice, Payment, PaymentMethod, Refund
 from core.schema import EXAMPLE_ID
 
+# So long what a preview showed is charged: the rest of the period hardly changes meanwhile.
+PREVIEW_HOLDS = timedelta(minutes=10)
 A_PLAN = OpenApiExample("A plan", value={"plan_id": EXAMPLE_ID})
 
 
@@ -26,6 +31,21 @@ class SubscribeSerializer(PlanChoiceSerializer):
     )
 
 
+@extend_schema_serializer(examples=[A_PLAN])
+class UpgradeSerializer(PlanChoiceSerializer):
+    """A plan that is to be changed to."""
+
+    priced_at = serializers.DateTimeField(
+        required=False, allow_null=True,
+        help_text="As the preview said, some minutes ago at most: what was shown there is what is charged.",
+    )  # fmt: skip
+
+    def validate_priced_at(self, value: datetime | None) -> datetime | None:
+        if value and abs(timezone.now() - value) > PREVIEW_HOLDS:
+            raise serializers.ValidationError("This preview is too old. Please look again.")
+        return value
+
+
 class SubscribedSerializer(serializers.Serializer[None]):
     """A page to pay on."""
 
@@ -39,7 +59,14 @@ class PreviewSerializer(serializers.Serializer[None]):
     amount = serializers.IntegerField(help_text="In minor units.")
     tax = serializers.IntegerField()
     currency = serializers.CharField()
-    effective_at = serializers.DateTimeField(allow_null=True, help_text="Null: now.")
+    change = serializers.ChoiceField(
+        choices=["upgrade", "downgrade", "cancel"],
+        help_text="An upgrade begins at once; anything else when what is paid for ends.",
+    )
+    effective_at = serializers.DateTimeField(allow_null=True, help_text="When it begins. Null: now.")
+    priced_at = serializers.DateTimeField(
+        allow_null=True, help_text="Send it with the change. Null: the provider reckons anew then."
+    )
 
 
 class LinkSerializer(serializers.Serializer[None]):

@@ -3,21 +3,27 @@
 Our rows never run ahead of the provider's: a verb that the provider has not confirmed has changed nothing here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Plan, Subscription, User
-from accounts.subscriptions import await_payment
+from accounts.subscriptions import AlreadySubscribed, await_payment, leave_checkout
+from accounts.turns import turn
 from accounts.usage import FREE, get_user_subscription
+from billing import checkouts
 from billing.models import Customer, Invoice
-from billing.news import tell
+from billing.news import look_and_tell
 from billing.providers import PROVIDERS, configured
-from billing.providers.contract import Buyer, Preview, Provider
-from billing.settling import look_at_subscription
-from core.errors import Conflict, Invalid, Missing, NotConfigured
+from billing.providers.contract import Buyer, Checkout, CheckoutState, Page, Preview, Provider
+from billing.providers.refusals import PaymentDue, PaymentUnderWay, SubscriptionEnded
+from core.errors import Conflict, Invalid, Missing, NotConfigured, Problem
+from core.ids import uuid7
 
 
 class NotPaid(Conflict):
@@ -46,76 +52,96 @@ class Subscribing:
     subscription: Subscription
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a change of plan would be, and cost."""
+
+    change: str  # "upgrade", "downgrade" or "cancel"
+    cost: Preview
+
+
 def subscribe(user: User, plan: Plan, *, provider_name: str | None = None) -> Subscribing:
-    """Open the page on which a plan is paid; asked for twice, the second page is for the same subscription."""
+    """Open the page on which a plan is paid; asked for again, in another tab too, it is the same page."""
     provider = _provider(provider_name)
     product_id = _product(plan, provider)
     pending = await_payment(user, plan, provider=provider.name)
-    customer = Customer.objects.filter(user=user, provider=provider.name).first()
-    buyer = Buyer(
-        user_id=str(user.pk),
-        email=user.email,
-        name=user.full_name,
-        customer_id=customer.customer_id if customer else "",
-    )
-    back = f"{settings.PUBLIC_URL}{reverse('billing-success')}", f"{settings.PUBLIC_URL}{reverse('billing-cancel')}"
-    checkout = provider.open_checkout(
-        buyer=buyer, product_id=product_id, ref=str(pending.pk), success_url=back[0], cancel_url=back[1],
-        once=f"checkout:{pending.pk}",
-    )  # fmt: skip
-    return Subscribing(checkout_url=checkout.url, subscription=pending)
+    _close_the_others(user)
+    if get_user_subscription(user).provider_id:
+        leave_checkout(user)
+        raise AlreadySubscribed
+    if known := checkouts.known_page(pending, provider):
+        page, state = known
+        if state.page is Page.OPEN:
+            return Subscribing(checkout_url=page.url, subscription=pending)
+        # Paid, and the event is on its way: whoever comes back from the page sooner is not sold it again.
+        _begin(provider, state)
+        if checkouts.is_awaited(pending):
+            raise PaymentUnderWay
+        return subscribe(user, plan, provider_name=provider.name)
+    opened = _open(user, provider, product_id, pending)
+    page = checkouts.keep_page(pending, provider, opened)
+    return Subscribing(checkout_url=page.url, subscription=pending)
 
 
-def change_plan(user: User, plan: Plan) -> Subscription:
+def change_plan(user: User, plan: Plan, *, priced_at: datetime | None = None) -> Subscription:
     """A dearer plan begins now, a cheaper one when what is paid for ends."""
-    live, provider = _paid_one(user)
-    if plan.pk == live.plan_id:
-        return _stay(live, provider)
-    if plan.slug == FREE:
-        return cancel(user)
-    product_id = _product(plan, provider)
-    later = plan.price < live.plan.price
-    if live.downgrade_to_plan_id:
-        provider.undo_scheduled_change(_id(live))
-    if live.cancel_at_period_end:
-        provider.resume(_id(live))
-    provider.change_plan(_id(live), product_id=product_id, at_period_end=later, once=_once(live, plan))
-    return _looked_at(live, provider)
+    with _changing(user) as (live, provider):
+        if plan.pk == live.plan_id:
+            _stay(live, provider)
+        elif plan.slug == FREE:
+            _end(live, provider)
+        else:
+            _require_paid(live)
+            product_id = _product(plan, provider)
+            if plan.price < live.plan.price:
+                _downgrade(live, provider, product_id)
+            else:
+                _upgrade(live, provider, product_id, priced_at)
+        return _looked_at(live, provider)
 
 
-def preview_change(user: User, plan: Plan) -> Preview:
+def preview_change(user: User, plan: Plan) -> Shown:
     live, provider = _paid_one(user)
     if plan.pk == live.plan_id:
         raise SamePlan
-    if plan.slug == FREE or plan.price < live.plan.price:
-        # Nothing is charged for a change that waits for the period's end.
-        return Preview(amount=0, tax=0, currency=live.plan.currency, effective_at=live.current_period_end)
-    return provider.preview_change(_id(live), product_id=_product(plan, provider))
+    # Nothing is charged for a change that waits for the period's end.
+    free = Preview(amount=0, tax=0, currency=live.plan.currency, effective_at=live.current_period_end)
+    if plan.slug == FREE:
+        return Shown(change="cancel", cost=free)
+    _require_paid(live)
+    product_id = _product(plan, provider)
+    if plan.price < live.plan.price:
+        return Shown(change="downgrade", cost=free)
+    found = provider.preview_change(_id(live), product_id=product_id)
+    return Shown(change="upgrade", cost=replace(found, effective_at=None))
 
 
 def cancel(user: User) -> Subscription:
-    """At the end of what is paid for; a plan that was to begin then is forgotten."""
-    live, provider = _paid_one(user)
-    if live.downgrade_to_plan_id:
-        provider.undo_scheduled_change(_id(live))
-    provider.cancel(_id(live), now=False)
-    return _looked_at(live, provider)
+    """At the end of what is paid for; what is not paid for yet is not waited for any more."""
+    if not get_user_subscription(user).provider_id and leave_checkout(user):
+        _close_the_others(user)
+        if not (live := get_user_subscription(user)).provider_id:
+            return live
+    with _changing(user) as (live, provider):
+        _end(live, provider)
+        return _looked_at(live, provider)
 
 
 def resume(user: User) -> Subscription:
     """Undo whatever was to happen at the end of the period."""
-    live, provider = _paid_one(user)
-    return _stay(live, provider)
+    with _changing(user) as (live, provider):
+        _stay(live, provider)
+        return _looked_at(live, provider)
 
 
 def open_portal(user: User) -> str:
-    _, provider = _paid_one(user)
-    return provider.portal(_customer(user, provider), return_url=settings.PUBLIC_URL)
+    live, provider = _paid_one(user)
+    return provider.portal(_customer(live, provider), return_url=settings.PUBLIC_URL)
 
 
 def update_card(user: User) -> str:
     live, provider = _paid_one(user)
-    return provider.update_card(_id(live), customer_id=_customer(user, provider), return_url=settings.PUBLIC_URL)
+    return provider.update_card(_id(live), customer_id=_customer(live, provider), return_url=settings.PUBLIC_URL)
 
 
 def invoice_pdf(user: User, invoice_id: UUID) -> bytes:
@@ -125,18 +151,80 @@ def invoice_pdf(user: User, invoice_id: UUID) -> bytes:
     return _provider(invoice.payment.provider).invoice_pdf(invoice.payment.provider_id, invoice.provider_id)
 
 
-def _stay(live: Subscription, provider: Provider) -> Subscription:
+def _open(user: User, provider: Provider, product_id: str, pending: Subscription) -> Checkout:
+    known = Customer.objects.filter(user=user, provider=provider.name).values_list("customer_id", flat=True).first()
+    buyer = Buyer(user_id=str(user.pk), email=user.email, name=user.full_name, customer_id=known or "")
+    back = [f"{settings.PUBLIC_URL}{reverse(name)}" for name in ("billing-success", "billing-cancel")]
+    return provider.open_checkout(
+        buyer=buyer, product_id=product_id, ref=str(pending.pk), success_url=back[0], cancel_url=back[1], once=_once()
+    )
+
+
+def _close_the_others(user: User) -> None:
+    """Pages of what is not wanted any more; where one turns out to be paid, that is what begins."""
+    for name, states in checkouts.close_unwanted(user).items():
+        for state in states:
+            _begin(PROVIDERS[name](), state)
+
+
+def _begin(provider: Provider, state: CheckoutState) -> None:
+    """What was bought on a page, before its event is here."""
+    if not state.subscription_id or not look_and_tell(provider, state.subscription_id):
+        raise PaymentUnderWay
+
+
+def _upgrade(live: Subscription, provider: Provider, product_id: str, priced_at: datetime | None) -> None:
+    provider.change_plan(
+        _id(live), product_id=product_id, at_period_end=False, once=_once(), return_url=settings.PUBLIC_URL,
+        priced_at=priced_at,
+    )  # fmt: skip
+    # Only now: where the card is declined, a cancellation stands.
+    if live.cancel_at_period_end:
+        provider.resume(_id(live))
+
+
+def _downgrade(live: Subscription, provider: Provider, product_id: str) -> None:
+    if live.cancel_at_period_end:
+        provider.resume(_id(live))
+    try:
+        provider.change_plan(_id(live), product_id=product_id, at_period_end=True, once=_once())
+    except Problem:
+        if live.cancel_at_period_end:
+            with suppress(Problem):
+                provider.cancel(_id(live), now=False)
+        raise
+
+
+def _end(live: Subscription, provider: Provider) -> None:
+    # In this order: what fails between leaves nobody to be charged for the dearer plan again.
+    provider.cancel(_id(live), now=False)
+    if live.downgrade_to_plan_id:
+        provider.undo_scheduled_change(_id(live))
+
+
+def _stay(live: Subscription, provider: Provider) -> None:
     if live.downgrade_to_plan_id:
         provider.undo_scheduled_change(_id(live))
     if live.cancel_at_period_end:
         provider.resume(_id(live))
-    return _looked_at(live, provider)
 
 
 def _looked_at(live: Subscription, provider: Provider) -> Subscription:
-    if settled := look_at_subscription(provider, _id(live)):
-        tell(provider, settled)
+    look_and_tell(provider, _id(live))
     return get_user_subscription(live.user)
+
+
+@contextmanager
+def _changing(user: User) -> Iterator[tuple[Subscription, Provider]]:
+    """One change at a time; whoever had to wait for another tab sees what that one has done."""
+    live, _ = _paid_one(user)
+    with turn(live):
+        yield _paid_one(user)
+
+
+def _require_paid(live: Subscription) -> None:
+    if live.status == Subscription.Status.PAST_DUE:
+        raise PaymentDue
 
 
 def _paid_one(user: User) -> tuple[Subscription, Provider]:
@@ -159,14 +247,21 @@ def _product(plan: Plan, provider: Provider) -> str:
     return str(plan.products[provider.name])
 
 
-def _customer(user: User, provider: Provider) -> str:
-    return Customer.objects.values_list("customer_id", flat=True).get(user=user, provider=provider.name)
+def _customer(live: Subscription, provider: Provider) -> str:
+    """Whom it belongs to there: somebody who has bought twice may be two customers."""
+    found = provider.subscription(_id(live))
+    if found is None:
+        raise SubscriptionEnded
+    return found.customer_id
 
 
 def _id(live: Subscription) -> str:
     return live.provider_id or ""
 
 
-def _once(live: Subscription, plan: Plan) -> str:
-    """The same for two tabs that ask for the same change of the same period."""
-    return f"change:{live.provider_id}:{live.plan_id}:{plan.pk}:{live.current_period_end}"
+def _once() -> str:
+    """New for each try: a provider answers a known one as it did before, with a failure too.
+
+    That it happens once is for the turn, and for the adapter, which asks for nothing that is so already.
+    """
+    return str(uuid7())

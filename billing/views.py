@@ -13,13 +13,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.bodies import subscription_body
-from accounts.idempotency import idempotent
+from accounts.idempotency import idempotent_outside
 from accounts.models import Plan, Subscription, User
 from accounts.serializers import SubscriptionSerializer
 from accounts.subscriptions import AlreadySubscribed
 from billing import serializers as shapes
 from billing import services
 from billing.models import Invoice, Payment, PaymentMethod, Refund
+from billing.providers import refusals
 from core import errors
 from core.api import ValuesListView, checked
 from core.statements import Parameter
@@ -44,7 +45,7 @@ class Subscribe(APIView):
             503: errors.NotConfigured,
         },
     )
-    @idempotent
+    @idempotent_outside
     def post(self, request: Request) -> Response:
         """Open the page on which a plan is paid. The plan begins when the payment is in."""
         asked = checked(shapes.SubscribeSerializer, request.data).validated_data
@@ -56,12 +57,26 @@ class Subscribe(APIView):
 class Upgrade(APIView):
     """Change the plan."""
 
-    @extend_schema(request=shapes.PlanChoiceSerializer, responses={200: SubscriptionSerializer, 409: services.NotPaid})
-    @idempotent
+    @extend_schema(
+        request=shapes.UpgradeSerializer,
+        responses={
+            200: SubscriptionSerializer,
+            402: refusals.PaymentFailed,
+            404: errors.Missing,
+            409: services.NotPaid,
+        },
+    )
+    @idempotent_outside
     def post(self, request: Request) -> Response:
-        """A dearer plan begins now, with what is left of the old one reckoned in; a cheaper one at the period's end."""
-        asked = checked(shapes.PlanChoiceSerializer, request.data).validated_data
-        return Response(subscription_body(services.change_plan(_user(request), _plan(asked["plan_id"]))))
+        """A dearer plan begins now, with what is left of the old one reckoned in; a cheaper one at the period's end.
+
+        Where the card is refused the answer is 402, and nothing has changed; where the bank wants the payment
+        confirmed, its code is `payment_needs_confirmation`, and `confirm_url` leads to where that is done.
+        """
+        asked = checked(shapes.UpgradeSerializer, request.data).validated_data
+        plan = _plan(asked["plan_id"])
+        changed = services.change_plan(_user(request), plan, priced_at=asked.get("priced_at"))
+        return Response(subscription_body(changed))
 
 
 class UpgradePreview(APIView):
@@ -72,16 +87,18 @@ class UpgradePreview(APIView):
         responses={200: shapes.PreviewSerializer, 404: errors.Missing, 409: services.NotPaid},
     )
     def post(self, request: Request) -> Response:
-        """What a change of plan would cost now, as the provider reckons it."""
+        """What a change of plan would cost now, as the provider reckons it, and when it would begin."""
         asked = checked(shapes.PlanChoiceSerializer, request.data).validated_data
-        found = services.preview_change(_user(request), _plan(asked["plan_id"]))
-        return Response({name: getattr(found, name) for name in ("amount", "tax", "currency", "effective_at")})
+        shown = services.preview_change(_user(request), _plan(asked["plan_id"]))
+        names = ("amount", "tax", "currency", "effective_at", "priced_at")
+        return Response({"change": shown.change, **{name: getattr(shown.cost, name) for name in names}})
 
 
 class Cancel(APIView):
     """Cancel at the end of what is paid for."""
 
     @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: services.NotPaid})
+    @idempotent_outside
     def post(self, request: Request) -> Response:
         """Cancel: the plan goes on to the end of what is paid for, then comes Free."""
         return Response(subscription_body(services.cancel(_user(request))))
