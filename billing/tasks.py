@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from billing import bell, inbox, upkeep
+from billing import bell, inbox, leftovers, upkeep
 from billing.refused import forget_refused
 
 
@@ -26,6 +26,11 @@ def tidy() -> dict[str, int]:
 @shared_task(name="billing.sweep")
 def sweep() -> None:
     inbox.sweep()
+
+
+@shared_task(name="billing.tidy_checkouts")
+def tidy_checkouts() -> None:
+    leftovers.tidy_checkouts()
 
 
 @shared_task(name="billing.end_lapsed")

@@ -28,6 +28,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-answers": {"task": "analysis.sweep_answers", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-collections": {"task": "social.sweep", "schedule": 10.0, "options": {"queue": "io", "expires": 10}},
     "sweep-billing": {"task": "billing.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "tidy-checkouts": {"task": "billing.tidy_checkouts", "schedule": 600.0, "options": {"expires": 600}},
     "end-lapsed": {"task": "billing.end_lapsed", "schedule": 300.0, "options": {"expires": 300}},
     "scheduled-downgrades": {"task": "billing.process_scheduled_downgrades", "schedule": crontab(hour=0, minute=0)},
     "reconcile-billing": {"task": "billing.reconcile", "schedule": crontab(hour=4, minute=30)},
