@@ -59,9 +59,10 @@ class BillingEventAdmin(ReadOnlyAdmin):
 
 def _rows_of(event: BillingEvent) -> Iterator[tuple[str, str, str]]:
     about = event.about if isinstance(event.about, dict) else {}
-    for kind, ids in about.items():
+    for kind, named in about.items():
+        ids = [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
         model: Any = NAMED.get(kind)
         own = model.objects.filter(provider=event.provider, provider_id__in=ids) if model else ()
         here = {row.provider_id: row for row in own}
-        for each in ids if isinstance(ids, list) else ():
+        for each in ids:
             yield kind, each, link_to(here[each], "open") if each in here else "-"

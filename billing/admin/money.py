@@ -45,6 +45,8 @@ class MoneyAdmin(ReadOnlyAdmin):
                 act(row)
             except Problem as problem:
                 self.message_user(request, f"{row}: {problem.message} ({problem.code})", messages.ERROR)
+                # Perhaps it was done, and only the look at it failed: who tried is kept.
+                self.note(request, [row], f"Tried ({problem.code}): {note}")
             else:
                 self.note(request, [row], note)
                 count += 1
