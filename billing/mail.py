@@ -1,24 +1,48 @@
 """What fills the letters about money."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from accounts.models import OutgoingMail, User
+from accounts.models import OutgoingMail, Subscription, User
 from accounts.usage import get_user_subscription
+from billing.amounts import told
+from billing.models import Payment
 
-LETTERS = (
-    "payment_failed", "plan_changed", "subscription_ends", "subscription_ended", "downgrade_coming", "paid_twice",
-)  # fmt: skip
+Status = Subscription.Status
+JUST_NOW = timedelta(days=1)
+# Each letter, and whether there is still a reason for it when it is sent: a day may lie between.
+LETTERS: dict[str, Callable[[Subscription], bool]] = {
+    "plan_changed": lambda live: live.provider_id is not None,
+    "payment_failed": lambda live: live.status == Status.PAST_DUE,
+    "subscription_ends": lambda live: live.status == Status.CANCELING,
+    "downgrade_coming": lambda live: live.downgrade_to_plan_id is not None,
+    "subscription_ended": lambda live: live.provider_id is None,
+    "paid_twice": lambda live: True,
+}
 
 
 def facts_of(user: User, mail: OutgoingMail) -> dict[str, Any] | None:
     """How things stand when it is sent; nothing where that is not worth a letter any more."""
-    subscription = get_user_subscription(user)
-    later = subscription.downgrade_to_plan
-    facts = {
-        "plan": subscription.plan.name,
-        "later": later.name if later else "",
-        "period_end": subscription.current_period_end,
-        "grace_until": subscription.grace_until,
+    live = get_user_subscription(user)
+    if not LETTERS[mail.template](live):
+        return None
+    ended = Subscription.objects.filter(user=user, ended_at__isnull=False).exclude(plan=live.plan_id)
+    last = ended.select_related("plan").order_by("-ended_at").first()
+    return {
+        "plan": live.plan.name,
+        "later": live.downgrade_to_plan.name if live.downgrade_to_plan else "",
+        "period_end": live.current_period_end,
+        "grace_until": live.grace_until,
+        "is_trial": live.status == Status.TRIAL,
+        "goes_on": not live.cancel_at_period_end,
+        "ended_plan": last.plan.name if last else "",
+        "owed": _owed(live, mail),
     }
-    needs = {"payment_failed": "grace_until", "subscription_ends": "period_end", "downgrade_coming": "later"}
-    return facts if facts.get(needs.get(mail.template, "plan")) else None
+
+
+def _owed(live: Subscription, mail: OutgoingMail) -> str:
+    """What could not be charged, where it is known here yet; what failed long before is another matter."""
+    late = Payment.objects.filter(subscription=live, created_at__gte=mail.created_at - JUST_NOW)
+    failed = late.filter(status=Payment.Status.FAILED).order_by("-created_at").first()
+    return told(failed.amount, failed.currency) if failed else ""

@@ -34,6 +34,8 @@ def look_and_tell(provider: Provider, subscription_id: str) -> Settled | None:
 
 def _letter(settled: Settled) -> str | None:
     now, before = settled.subscription, settled.before
+    if before in Subscription.LIVE and now.status not in Subscription.LIVE:
+        return "subscription_ended"
     if now.status == Status.PAST_DUE and before != Status.PAST_DUE:
         return "payment_failed"
     if now.status == Status.CANCELING and before != Status.CANCELING:
