@@ -1,80 +1,22 @@
 """The desk in a real browser: signing in, a list, a search, an action, the start page. On loopback only."""
 
-import os
-import shutil
-
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from accounts.identity.local import start_session
 from accounts.models import User, UserSession
 from analytics.models import APIAccessLog
+from tests.browsing import SECONDS, Window, chromium, needs_browser
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium with a chromedriver on the PATH"),
-]
-# A browser that asks nobody anything: no updates, no sync, no names but loopback.
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-)  # fmt: skip
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-SECONDS = 15
-
-
-class Desk:
-    """What somebody at the desk does."""
-
-    def __init__(self, browser: webdriver.Chrome, address: str) -> None:
-        self.browser, self.address = browser, address
-
-    def open(self, path: str) -> None:
-        self.browser.get(f"{self.address}{path}")
-
-    def see(self, selector: str):
-        return WebDriverWait(self.browser, SECONDS).until(
-            lambda browser: next((each for each in browser.find_elements(By.CSS_SELECTOR, selector)), None)
-        )
-
-    def write(self, selector: str, text: str) -> None:
-        field = self.see(selector)
-        field.clear()
-        field.send_keys(text)
-
-    def press(self, selector: str) -> None:
-        """Press, and wait until the page it leads to is there."""
-        before = self.browser.find_element(By.TAG_NAME, "html")
-        self.see(selector).click()
-        WebDriverWait(self.browser, SECONDS).until(lambda _: self._is_gone(before))
-
-    def _is_gone(self, page) -> bool:
-        return bool(self.browser.find_element(By.TAG_NAME, "html").id != page.id)
-
-    def ask(self, script: str):
-        return self.browser.execute_script(f"return {script}")
-
-    def complaints(self) -> list[str]:
-        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), needs_browser]
 
 
 @pytest.fixture
 def desk(live_server, tmp_path):
     """A browser with nobody signed in."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(BROWSER)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path}", "--window-size=1440,900"):
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options=options, service=Service(DRIVER, log_output=os.devnull))
-    browser.set_page_load_timeout(SECONDS)
-    yield Desk(browser, live_server.url)
-    browser.quit()
+    with chromium(tmp_path) as browser:
+        yield Window(browser, live_server.url)
 
 
 @pytest.fixture
@@ -134,9 +76,9 @@ def an_action_ends_sessions(desk, user):
 
 
 def no_page_is_wider_than_a_phone(desk, user):
-    desk.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    desk.hold_as_a_phone()
     person = f"/admin/accounts/user/{user.pk}/change/"
     for path in ("/admin/", "/admin/thread/request-503/", "/admin/analytics/apiaccesslog/", person):
         desk.open(path)
         desk.see("#main")
-        assert desk.ask("document.documentElement.scrollWidth") <= PHONE["width"], path
+        assert desk.fits_a_phone(), path
