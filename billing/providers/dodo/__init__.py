@@ -98,17 +98,16 @@ class Dodo:
             )
 
     def refund(self, payment_id: str, *, amount: int | None, reason: str, once: str) -> Refunded:
-        with asking() as dodo:
+        with changing.worded(), asking() as dodo:
             payment = _said(dodo.payments.with_raw_response.retrieve(payment_id))
             said = _refund_made(dodo, payment, once)
             if said is None:
                 part = {} if amount is None else _part(dodo, payment, amount)
-                with changing.worded():
-                    said = _said(
-                        dodo.refunds.with_raw_response.create(
-                            payment_id=payment_id, reason=reason[:LONGEST_REASON], metadata={"once": once}, **part
-                        )
+                said = _said(
+                    dodo.refunds.with_raw_response.create(
+                        payment_id=payment_id, reason=reason[:LONGEST_REASON], metadata={"once": once}, **part
                     )
+                )
         return self._refunded(said)
 
     # What is arranged
