@@ -38,7 +38,7 @@ class WebhookMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
-        if path not in WEBHOOKS:
+        if path not in WEBHOOKS or request.method != "POST":
             return self.get_response(request)
         if path not in self.found:
             self.found[path] = resolve(path)

@@ -42,6 +42,13 @@ def test_what_fails_there_is_answered_in_the_one_shape(settings):
     assert answer.json()["request_id"] == answer["X-Request-ID"]
 
 
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT"])
+def test_what_is_no_delivery_goes_the_whole_way(client, method):
+    answer = client.generic(method, "/api/billing/webhook/dodo/", b"{}", content_type="application/json")
+    assert answer.status_code == (200 if method == "OPTIONS" else 405)
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
 def test_all_else_goes_the_whole_way(client):
     assert client.get("/api/accounts/plans/")["X-Content-Type-Options"] == "nosniff"
 
