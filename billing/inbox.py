@@ -30,11 +30,10 @@ from core.webhooks import ForgedWebhook
 
 TASK, QUEUE = bell.ONE, "default"
 State = BillingEvent.State
+Observer = Callable[[str, BillingEvent], None]
 # Doubled each time, up to the longest: a provider that is away for a day costs nothing but patience.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
 MOST_ATTEMPTS = 40
-# Whoever takes an event has so long to be done with it before somebody else may.
-LEASE = timedelta(minutes=2)
 AT_ONCE = 1_000
 # Of the headers, those that say what was signed and when; never a cookie or a token.
 KEPT_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature", "user-agent")
@@ -67,12 +66,18 @@ def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> bool
     return bool(stored)
 
 
-def process(event_id: UUID) -> bool:
+def unwatched(point: str, event: BillingEvent) -> None:
+    """Nobody looks on."""
+
+
+def process(event_id: UUID, *, observe: Observer = unwatched) -> bool:
     """Do what follows from one event; False where somebody is at it, or it is done."""
-    claimed = BillingEvent.objects.filter(pk=event_id, state=State.RECEIVED, run_after__lte=Now())
-    if not claimed.update(attempts=F("attempts") + 1, run_after=Now() + LEASE):
+    due = BillingEvent.objects.filter(pk=event_id, state=State.RECEIVED, run_after__lte=Now())
+    lease = timedelta(seconds=settings.BILLING_LEASE_SECONDS)
+    if not due.update(attempts=F("attempts") + 1, run_after=Now() + lease):
         return False
     event = BillingEvent.objects.defer("body", "headers").get(pk=event_id)
+    observe("claimed", event)
     try:
         state = _act_on(event)
     except Problem as problem:
@@ -82,6 +87,7 @@ def process(event_id: UUID) -> bool:
         log.exception("billing_event_failed", event_id=str(event.pk), type=event.type)
         _fail(event, type(fault).__name__, retryable=True)
         return False
+    observe("settled", event)
     held = _of(event).update(state=state, processed_at=Now(), run_after=None, error="")
     return bool(held)
 

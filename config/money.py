@@ -23,3 +23,5 @@ DODO_WEBHOOK_SECRET = env.list("DODO_WEBHOOK_SECRET", default=[])
 BILLING_GRACE_DAYS = env.int("BILLING_GRACE_DAYS", default=7)
 # How long the body of a webhook is kept beside what it was about.
 WEBHOOK_BODY_DAYS = env.int("WEBHOOK_BODY_DAYS", default=30)
+# How long an event is held by the worker that looks at what it names; then another one may.
+BILLING_LEASE_SECONDS = env.float("BILLING_LEASE_SECONDS", default=120.0)
