@@ -50,7 +50,7 @@ def _row(part: Part) -> str:
     if switch := part.switched_by:
         why = "a sandbox stands in" if is_stood_in_for(switch) else f"{switch} is set"
         return f"  {part.name:<10}{part.real:<28}({why})"
-    return f"  {part.name:<10}{part.default:<28}{' or '.join(part.switches)} for {part.real}"
+    return f"  {part.name:<10}{part.by_itself:<28}{' or '.join(part.switches)} for {part.real}"
 
 
 def _tries(url: str, demo: "Demo") -> list[str]:

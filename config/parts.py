@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from config.stand_ins import SHOPS, plays_shop
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -13,10 +15,20 @@ class Part:
     default: str
     real: str
     switches: tuple[str, ...]
+    # What it runs on instead of its default, where the sandbox sells unasked.
+    played: str = ""
+
+    @property
+    def by_itself(self) -> str:
+        return self.played if self._is_played else self.default
 
     @property
     def switched_by(self) -> str | None:
-        return next((name for name in self.switches if os.environ.get(name)), None)
+        return None if self._is_played else next((name for name in self.switches if os.environ.get(name)), None)
+
+    @property
+    def _is_played(self) -> bool:
+        return bool(self.played) and plays_shop()
 
 
 # In the order of the banner. A part is spoken of once the app that holds it is installed.
@@ -31,7 +43,7 @@ PARTS = (
     Part("YouTube", "social", "samples, yt-dlp", "YouTube Data API", ("YOUTUBE_API_KEY",)),
     Part("media", "social", "files on disk", "Supabase Storage", ("SUPABASE_URL",)),
     Part("analysis", "analysis", "the rule-based analyst", "a model", ("GEMINI_API_KEY", "SELF_HOSTED_LLM_URL")),
-    Part("payments", "billing", "nothing is sold", "a provider", ("DODO_API_KEY", "STRIPE_SECRET_KEY")),
+    Part("payments", "billing", "nothing is sold", "a provider", SHOPS, played="the sandbox's checkout"),
 )
 
 

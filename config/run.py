@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.core.exceptions import ImproperlyConfigured
@@ -28,7 +28,7 @@ from config.banner import banner
 from config.children import Child, ChildDied, Children
 from config.env import local_dir, uses_embedded_servers
 from config.leftovers import end_leftovers, read_record, write_record
-from config.stand_ins import UnknownStandIn, stand_in
+from config.stand_ins import CannotStandIn, books, is_stood_in_for, sells, stand_in
 from core import embedded
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def main() -> None:
         home = local_dir().resolve()
         with _only_run(home):
             run(home=home, address=address, stop=stop)
-    except (CannotRun, ChildDied, UnknownStandIn, embedded.EmbeddedServerProblem, ImproperlyConfigured) as problem:
+    except (CannotRun, ChildDied, CannotStandIn, embedded.EmbeddedServerProblem, ImproperlyConfigured) as problem:
         sys.exit(f"whyral: {problem}")
     except OperationalError as error:
         sys.exit(f"whyral: the database does not answer: {str(error).strip().splitlines()[0]}")
@@ -195,12 +195,14 @@ def _bind(address: Address) -> None:
 
 
 def serve(*, address: Address, children: Children, stop: Stop) -> None:
-    if sandbox := stand_in():
-        children.start(sandbox)
+    sandbox = stand_in(api=address.url)
     # The web server reads its code while the database is looked after here.
     web = _web(address)
     children.start(web)
     demo = _prepare_database()
+    products = _stock_shop()
+    if sandbox:
+        children.start(sells(sandbox, products))
     _wait_until_ready(address=address, children=children, stop=stop)
     web.settled = True
     if not stop.asked:
@@ -249,8 +251,17 @@ def _prepare_database() -> "Demo":
         call_command("migrate", verbosity=0, interactive=False)
     # Models can be imported only now that Django is set up.
     demo: Demo = importlib.import_module("accounts.demo").seed_demo()
-    connection.close()
     return demo
+
+
+def _stock_shop() -> list[dict[str, Any]]:
+    """What the sandbox sells; where a real account may sell from now on, nothing of it is left."""
+    shop = importlib.import_module("billing.stand_in")
+    with contextlib.closing(connection):
+        if is_stood_in_for("DODO_API_KEY"):
+            return shop.put_on_sale()  # type: ignore[no-any-return]
+        shop.take_off_sale(books())
+        return []
 
 
 def _wait_until_ready(*, address: Address, children: Children, stop: Stop) -> None:

@@ -168,7 +168,7 @@ class DodoAccount(Sandbox):
     def show_portal(self, asked: Asked, session_id: str) -> Reply:
         session = found(self.books.sessions, session_id)
         rows = [
-            (f"{each['product_id']}: {each['status']}", "cancel", each["subscription_id"], "Cancel now")
+            (f"{self._name(each['product_id'])}: {each['status']}", "cancel", each["subscription_id"], "Cancel now")
             for each in self.books.subscriptions.values()
             if each["customer"]["customer_id"] == session["customer_id"]
         ]
@@ -183,6 +183,10 @@ class DodoAccount(Sandbox):
             by = {"actor_type": "customer", "email": customer["email"], "name": customer["name"]}
             cycle.end(self.books, subscription, by)
         return Reply(status=303, body=b"", headers={"Location": asked.path})
+
+    def _name(self, product_id: str) -> str:
+        product = self.books.products.get(product_id)
+        return product.name if product and product.name else product_id
 
     def _is_open(self, session: Thing) -> bool:
         return not session["used"] and self.books.now() < session["created"] + SESSION_LIFE

@@ -2,46 +2,19 @@
 
 import http.client
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from config.leftovers import end_leftovers, processes, write_record
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60
-
-
-@contextmanager
-def running(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    environment = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
-    environment |= {"WHYRAL_HOME": str(home), "PORT": str(port)}
-    command = [sys.executable, "-m", "config.run"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE_SECONDS)
-
-
-def read_banner(process: subprocess.Popen[str]) -> str:
-    lines: list[str] = []
-    for line in process.stdout or ():
-        lines.append(line)
-        if "Ctrl-C stops everything" in line:
-            return "".join(lines)
-    raise AssertionError("".join(lines))
+from tests.running import PATIENCE_SECONDS, Person, read_banner, running, until
 
 
 def status_of(port: int, path: str) -> int:
@@ -79,12 +52,32 @@ def test_it_starts_everything_refuses_a_second_run_and_leaves_nothing_behind(tmp
     assert [command for _, group, command in processes() if group in groups or str(tmp_path) in command] == []
 
 
-def test_it_clears_up_after_a_killed_run_and_finds_its_data(tmp_path, port):
+def test_it_sells_plans_clears_up_after_a_killed_run_and_finds_its_data(tmp_path, port):
     with running(tmp_path, port) as killed:
-        read_banner(killed)
-        killed.kill()
-    with running(tmp_path, port) as next_run:
-        assert "(shown only this once)" not in read_banner(next_run)
+        assert "the sandbox's checkout" in read_banner(killed)
+        with Person(port) as person:
+            buys_after_a_declined_card(person)
+            killed.kill()
+            with running(tmp_path, port) as next_run:
+                assert "(shown only this once)" not in read_banner(next_run)
+                # The sandbox still knows what it sold.
+                assert person.posted("billing/cancel/")["status"] == "CANCELING"
+
+
+def buys_after_a_declined_card(person):
+    free = person.limits()
+    assert press(person.checkout("pro"), "decline").endswith("status=failed")
+    assert press(person.checkout("pro"), "pay").endswith("status=active")
+    until(lambda: person.is_on("pro"))
+    assert all(limit > free[name] for name, limit in person.limits().items() if free[name] >= 0)
+    until(lambda: sorted(person.paid()) == [("FAILED", 2900), ("SUCCEEDED", 2900)])
+
+
+def press(page: str, button: str) -> str:
+    """Where the checkout leads to then."""
+    answer = httpx.post(page, data={"action": button}, trust_env=False)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
 
 
 def test_it_names_a_taken_port_and_a_free_one(tmp_path):

@@ -158,4 +158,4 @@ def _clerk() -> str:
 def _runs_on(part: Part) -> str:
     if switch := part.switched_by:
         return f"{part.real} ({switch} is set)"
-    return f"{part.default}; set {' or '.join(part.switches)} for {part.real}"
+    return f"{part.by_itself}; set {' or '.join(part.switches)} for {part.real}"
