@@ -25,12 +25,12 @@ PROFILE = (
     "created_at", "updated_at", "last_login",
 )  # fmt: skip
 
-contribute(
-    "subscriptions",
-    lambda user: Subscription.objects.filter(user=user).values(
-        "id", "plan__slug", "status", "current_period_start", "current_period_end", "created_at"
-    ),
-)
+SUBSCRIPTION = (
+    "id", "plan__slug", "status", "provider", "provider_id", "current_period_start", "current_period_end",
+    "cancel_at_period_end", "downgrade_to_plan__slug", "paid_since", "ended_at", "created_at",
+)  # fmt: skip
+
+contribute("subscriptions", lambda user: Subscription.objects.filter(user=user).values(*SUBSCRIPTION))
 contribute("usage", lambda user: UserUsage.objects.filter(user=user).order_by("day").values())
 contribute("usage_entries", lambda user: UsageEntry.objects.filter(user=user).order_by("id").values())
 contribute(

@@ -145,7 +145,7 @@ class Me(APIView):
 
     @extend_schema(responses={202: None})
     def delete(self, request: Request) -> Response:
-        """Erase the account. Nothing can bring it back: export first."""
+        """Erase the account. Nothing can bring it back: export first. A paid plan is cancelled at once with it."""
         services.ask_erasure(user_of(request))
         return Response(status=202)
 
