@@ -28,6 +28,7 @@ MODULES = {
     "benchmarks.shipping": ("P4",),
     "benchmarks.growth": ("P15",),
     "benchmarks.quota": ("P16",),
+    "benchmarks.intake": ("P9", "P10"),
     "benchmarks.chat": ("P11", "P12", "P13"),
     "benchmarks.crowd": ("P14",),
     "benchmarks.pipeline": ("P5", "P7", "P8", "P19", "P23", "publish"),

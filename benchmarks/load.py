@@ -1,7 +1,9 @@
 """A client lean enough that the server, not the client, is what is measured."""
 
+import selectors
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 
 IN_FLIGHT = 4
 
@@ -20,7 +22,8 @@ class Client:
 
     def fetch(self, requests: Iterable[bytes]) -> list[bytes]:
         """The bodies, in the order of the requests."""
-        bodies, busy = [], []
+        bodies: list[bytes] = []
+        busy: list[socket.socket] = []
         for number, request in enumerate(requests):
             each = self.sockets[number % len(self.sockets)]
             if len(busy) == len(self.sockets):
@@ -32,6 +35,41 @@ class Client:
     def close(self) -> None:
         for each in self.sockets:
             each.close()
+
+
+class Pace:
+    """Sends at a fixed rate, whether or not what was sent before is answered; and says how long each waited."""
+
+    def __init__(self, port: int, connections: int) -> None:
+        self.idle = Client(port, connections=connections).sockets
+        self.selector = selectors.DefaultSelector()
+        self.waits: list[float] = []
+
+    def send(self, requests: Sequence[bytes], *, rate: float) -> list[float]:
+        """Seconds from when each was due: one that finds no connection free has begun to wait all the same."""
+        start, sent = time.perf_counter() + 0.05, 0
+        while len(self.waits) < len(requests):
+            due = start + sent / rate
+            if sent < len(requests) and self.idle and time.perf_counter() >= due:
+                each = self.idle.pop()
+                each.sendall(requests[sent])
+                self.selector.register(each, selectors.EVENT_READ, due)
+                sent += 1
+                continue
+            is_waiting = sent < len(requests) and self.idle
+            self._collect(max(0.0, due - time.perf_counter()) if is_waiting else None)
+        for each in self.idle:
+            each.close()
+        return self.waits
+
+    def _collect(self, patience: float | None) -> None:
+        for key, _ in self.selector.select(patience):
+            each = key.fileobj
+            assert isinstance(each, socket.socket)
+            _read(each)
+            self.waits.append(time.perf_counter() - key.data)
+            self.selector.unregister(each)
+            self.idle.append(each)
 
 
 def get(path: str, *, host: str, token: str = "") -> bytes:

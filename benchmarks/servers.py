@@ -36,6 +36,7 @@ class Server:
 
     client: Client
     pids: list[int]
+    port: int
 
     def cpu(self) -> float:
         return cpu_of(self.pids)
@@ -48,12 +49,13 @@ def running(home: Path) -> Iterator[dict[str, Server]]:
 
 
 @contextlib.contextmanager
-def only(name: str, home: Path) -> Iterator[Server]:
+def only(name: str, home: Path, **environment: str) -> Iterator[Server]:
     port = free_port()
     words = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", str(THREADS), TARGETS[name]]
-    with granian(name, port, words, home, DJANGO_SETTINGS_MODULE=SETTINGS[name]) as pid:
+    environment |= {"DJANGO_SETTINGS_MODULE": SETTINGS[name]}
+    with granian(name, port, words, home, core=SERVER_CORE, **environment) as pid:
         client = Client(port)
-        yield Server(client=client, pids=with_children(pid))
+        yield Server(client=client, pids=with_children(pid), port=port)
         client.close()
 
 
