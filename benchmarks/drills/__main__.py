@@ -42,6 +42,10 @@ DRILLS = {
     "hung-api": ("posting", "redis_hung"),
     "commit-api": ("posting", "api_dies_after_commit"),
     "records": ("records", "records_survive"),
+    "copies": ("webhooks", "copies_at_once"),
+    "forged": ("forgers", "forged_and_malformed"),
+    "event-crash": ("webhooks", "crash_between_store_and_effect"),
+    "events": ("webhooks", "events_under_fire"),
     "leave": ("chats", "leave"),
     "chat-worker": ("chats", "kill_worker"),
     "chat-stream": ("chats", "kill_stream"),
@@ -89,6 +93,7 @@ def _home(given: Path | None) -> Iterator[Path]:
 def _be_a_development_machine(home: Path, *, vendor_port: int) -> None:
     for name in [name for name in os.environ if name.startswith(VENDORS)]:
         del os.environ[name]
+    stripe_port = free_port()
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DEBUG": "true",
@@ -99,10 +104,17 @@ def _be_a_development_machine(home: Path, *, vendor_port: int) -> None:
         "LOG_LEVEL": "WARNING",
         "ANALYSIS_LEASE_SECONDS": "2",
         "REMAP_SIGTERM": "SIGQUIT",
-        "OUTBOUND_ALLOWED_HOSTS": f"127.0.0.1:{vendor_port}",
+        "OUTBOUND_ALLOWED_HOSTS": f"127.0.0.1:{vendor_port},127.0.0.1:{stripe_port}",
         "SELF_HOSTED_LLM_URL": f"http://127.0.0.1:{vendor_port}",
         "SELF_HOSTED_LLM_REQUESTS_PER_MINUTE": "100000",
         "CHAT_PROVIDERS": "openai_compatible",
+        "BILLING_LEASE_SECONDS": "3",
+        "DODO_URL": f"http://127.0.0.1:{vendor_port}",
+        "DODO_API_KEY": "dodo_test_drill",
+        "DODO_WEBHOOK_SECRET": "whsec_ZHJpbGxzIGhhdmUgYSBzZWNyZXQgdG9v",
+        "STRIPE_URL": f"http://127.0.0.1:{stripe_port}",
+        "STRIPE_SECRET_KEY": "sk_test_drill",
+        "STRIPE_WEBHOOK_SECRET": "whsec_drills_have_a_secret_too",
     }
 
 

@@ -22,7 +22,8 @@ from django.db import DatabaseError, close_old_connections, transaction
 from accounts.models import User
 from analysis import pipeline, tasks
 from benchmarks.drills import ground
-from benchmarks.drills.simulated import STAGES, observe
+from benchmarks.drills.simulated import STAGES, observe, observe_event
+from billing import inbox
 from config.celery import app
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,12 @@ def prepare() -> None:
     @app.task(name=pipeline.TASK, soft_time_limit=tasks.SOFT_SECONDS, time_limit=tasks.HARD_SECONDS)
     def advance(post_analysis_id: str, queue: str) -> None:
         pipeline.advance(UUID(post_analysis_id), queue, stages=STAGES, observe=observe)
+
+    app.tasks.unregister(inbox.TASK)
+
+    @app.task(name=inbox.TASK)
+    def process_event(event_id: str) -> None:
+        inbox.process(UUID(event_id), observe=observe_event)
 
 
 def live(order: dict[str, Any]) -> None:
@@ -83,6 +90,7 @@ def sweep_for_ever(pause: float) -> None:
         try:
             close_old_connections()
             tasks.sweep()
+            inbox.sweep()
         except DatabaseError as problem:
             log.warning("sweep_failed", error=type(problem).__name__)
         time.sleep(pause)

@@ -17,6 +17,7 @@ from uuid import UUID
 from analysis import pipeline
 from analysis.engine import Work
 from analysis.stages.contract import Later, Product
+from billing.models import BillingEvent
 from core import http
 from core.calls import VendorCall, announce
 from core.errors import VendorAnswerInvalid
@@ -24,6 +25,8 @@ from core.errors import VendorAnswerInvalid
 # A link is only followed where there is one: every post here begins at the stage behind it.
 NAMES = [name for name in pipeline.STAGES if name != "resolve"]
 POINTS = ("claimed", "calling", "made", "checked")
+# Of a provider's event, which stands in a plan under its delivery's id: somebody's, and looked at but not ticked off.
+EVENT, EVENT_POINTS = "event", ("claimed", "settled")
 # As much as a greedy stage uses, before it waits for its end.
 BITE_BYTES, MOST_BITES = 64 * 2**20, 12
 
@@ -73,6 +76,11 @@ def observe(point: str, work: Work) -> None:
 
 def _crash_at(point: str, work: Work) -> None:
     if plan().crashes.get(str(work.id)) == [work.stage, point] and _is_first(work.id):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def observe_event(point: str, event: BillingEvent) -> None:
+    if plan().crashes.get(event.delivery_id) == [EVENT, point] and _is_first(event.pk):
         os.kill(os.getpid(), signal.SIGKILL)
 
 

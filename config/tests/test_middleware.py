@@ -29,8 +29,8 @@ def test_every_address_on_the_short_way_is_one_of_the_api(path):
 def test_a_webhook_has_an_id_and_a_row_in_the_record(path, written):
     answer = Client().post(path, b"{}", content_type="application/json")
     assert answer.status_code == 401
-    [row] = [line for line in written().splitlines() if answer["X-Request-ID"] in line]
-    assert path.strip("/") in row
+    # The app's own log may have a line about it as well.
+    [row] = [line for line in written().splitlines() if answer["X-Request-ID"] in line and path.strip("/") in line]
     assert "webhook_forged" in row
 
 
