@@ -1,0 +1,177 @@
+"""What our rows come to say of odd things: silence, endings at once, money of nobody's, and people who are gone."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import Plan, Subscription, User
+from billing import upkeep
+from billing.models import BillingEvent, Payment, Refund
+from billing.providers import PROVIDERS
+from billing.settling import look_at_payment, look_at_refund, look_at_subscription
+from billing.tests.post import arrive, move_rows, pass_days
+from billing.tests.tills import AnyTill, StripeTill, till_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=["stripe", "dodo"])
+def till(request: pytest.FixtureRequest, settings: Any, db: None) -> Iterator[AnyTill]:
+    with till_of(request.param, settings) as found:
+        yield found
+
+
+@pytest.fixture
+def bought(api: APIClient, till: AnyTill) -> str:
+    """Pro, paid for and known here; its id at the provider."""
+    till.press(open_page(api), action="pay")
+    arrive(till)
+    return till.sold()[0].id
+
+
+def open_page(api: APIClient, plan: str = "pro") -> str:
+    plan_id = str(Plan.objects.get(slug=plan).pk)
+    answer = api.post("/api/billing/subscribe/", {"plan_id": plan_id}, format="json")
+    assert answer.status_code == 201, answer.content
+    return str(answer.json()["checkout_url"])
+
+
+def status_of(user: User) -> tuple[str, str]:
+    live = Subscription.objects.select_related("plan").get(user=user, status__in=Subscription.LIVE)
+    return live.plan.slug, live.status
+
+
+def event_states() -> set[str]:
+    return {*BillingEvent.objects.values_list("state", flat=True)}
+
+
+def forget_what_for(till: AnyTill, payment_id: str) -> None:
+    """As one that was made by hand at the provider, for the same customer."""
+    if isinstance(till, StripeTill):
+        till.sandbox.books.objects[payment_id]["parent"] = None
+    else:
+        till.sandbox.books.payments[payment_id] |= {"subscription_id": None, "metadata": {}}
+
+
+def forget_payment(till: AnyTill, payment_id: str) -> None:
+    """Nothing leads from its refund to it any more."""
+    if isinstance(till, StripeTill):
+        for intent in till.sandbox.books.all("payment_intent"):
+            intent["invoice_"] = None
+    else:
+        del till.sandbox.books.payments[payment_id]
+
+
+# Endings
+
+
+def test_what_is_paid_for_is_given_though_the_providers_page_ended_it_at_once(user, till, bought):
+    till.end(bought)
+    arrive(till)
+    assert status_of(user) == ("pro", "CANCELING")
+    pass_days(till, 30)
+    upkeep.end_all_lapsed()
+    assert status_of(user) == ("free", "ACTIVE")
+
+
+def test_what_was_ended_for_want_of_payment_is_not_given_on(user, till, bought):
+    till.set_card(works=False)
+    pass_days(till, 31)
+    till.end(bought)
+    arrive(till)
+    assert status_of(user) == ("free", "ACTIVE")
+
+
+def test_a_renewal_that_fails_has_its_days_of_grace_and_comes_back_when_it_is_paid(user, till, bought):
+    till.set_card(works=False)
+    pass_days(till, 30)
+    arrive(till)
+    assert status_of(user) == ("pro", "PAST_DUE")
+    pass_days(till, 7)
+    upkeep.end_all_lapsed()
+    assert status_of(user) == ("free", "ACTIVE")
+    till.set_card(works=True)
+    till.collect(bought)
+    arrive(till)
+    assert status_of(user) == ("pro", "ACTIVE")
+
+
+def test_a_plan_of_whose_renewal_nothing_is_ever_heard_ends_with_the_days_of_grace(user, till, bought):
+    till.sandbox.stop()
+    try:
+        move_rows(30 + 6)
+        upkeep.end_all_lapsed()
+        assert status_of(user) == ("pro", "ACTIVE")
+        move_rows(1)
+        upkeep.end_all_lapsed()
+        assert status_of(user) == ("free", "ACTIVE")
+    finally:
+        till.sandbox.start()
+
+
+def test_a_subscription_that_its_provider_does_not_know_ends_as_one_never_heard_of(user, till, bought):
+    till.open_books()
+    move_rows(30 + 7)
+    assert upkeep.end_all_lapsed() == 1
+    assert status_of(user) == ("free", "ACTIVE")
+
+
+# Nobody's
+
+
+def test_a_payment_for_no_subscription_is_not_taken_for_that_of_whoever_has_a_checkout_open(api, user, till, bought):
+    [payment_id] = till.payments(bought)
+    other = User.objects.create_user("other@example.com", "a long password")
+    pending = Subscription.objects.create(
+        user=other, plan=Plan.objects.get(slug="pro"), provider=till.name, status="PENDING"
+    )
+    Payment.objects.all().delete()
+    forget_what_for(till, payment_id)
+    payment = look_at_payment(PROVIDERS[till.name](), payment_id)
+    assert payment
+    assert (payment.user, payment.subscription) == (user, None)
+    assert not pending.payments.exists()
+
+
+def test_what_came_back_of_something_that_is_not_ours_is_no_refund_here(till, bought):
+    provider = PROVIDERS[till.name]()
+    [payment_id] = till.payments(bought)
+    refund = provider.refund(payment_id, amount=100, reason="Goodwill", once="nobody")
+    forget_payment(till, payment_id)
+    Payment.objects.all().delete()
+    assert look_at_refund(provider, refund.id) is None
+    assert not Refund.objects.exists()
+
+
+def test_when_it_was_paid_stays_when_money_comes_back(till, bought):
+    [payment_id] = till.payments(bought)
+    Payment.objects.update(paid_at=Payment.objects.get().created_at - timedelta(days=2))
+    paid_at = Payment.objects.get().paid_at
+    PROVIDERS[till.name]().refund(payment_id, amount=100, reason="Goodwill", once="stays")
+    arrive(till)
+    assert (Payment.objects.get().paid_at, Payment.objects.get().refunded) == (paid_at, 100)
+
+
+# People who are gone
+
+
+def test_events_about_somebody_who_was_erased_come_to_an_end(user, till, bought):
+    user.delete()
+    till.end(bought)
+    arrive(till)
+    assert event_states() <= {"processed", "recorded", "ignored"}
+    assert look_at_subscription(PROVIDERS[till.name](), bought) is None
+
+
+def test_the_books_go_on_when_their_owner_was_erased(user, till, bought):
+    [payment_id] = till.payments(bought)
+    user.delete()
+    PROVIDERS[till.name]().refund(payment_id, amount=100, reason="Goodwill", once="gone")
+    pass_days(till, 30)
+    arrive(till)
+    kept = {row.provider_id: (row.amount, row.refunded) for row in Payment.objects.filter(user=None)}
+    assert kept == till.payments(bought)
+    assert [row.user for row in Refund.objects.all()] == [None]
