@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.models import Plan, Subscription
 from accounts.subscriptions import Paid, settle
-from billing.models import Customer, Payment, PaymentMethod
+from billing.models import Checkout, Customer, Payment, PaymentMethod
 from billing.settling import database_now
 
 PROVIDER = "dodo"
@@ -46,6 +46,8 @@ def take_off_sale(books: Path) -> None:
         _end([*sold["subscriptions"]])
         Payment.objects.filter(provider=PROVIDER, provider_id__in=[*sold["payments"]]).delete()
         PaymentMethod.objects.filter(provider=PROVIDER, provider_id__in=[*sold["methods"]]).delete()
+        # Those of these books alone: what a real account has open is still open there.
+        Checkout.objects.filter(provider_id__in=[*sold["sessions"]]).delete()
         Customer.objects.filter(provider=PROVIDER, customer_id__in=[*sold["customers"]]).delete()
         books.unlink()
 

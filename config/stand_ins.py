@@ -51,7 +51,8 @@ class CannotStandIn(Exception):
 
 def stand_in(*, api: str) -> Child | None:
     """Lead our processes to the vendors named, unless a key of theirs is set, and say what to start for it."""
-    ports = {name: _free_port() for name in _wanted() if not os.environ.get(STAND_INS[name].key)}
+    wanted = [name for name in _wanted() if not os.environ.get(STAND_INS[name].key)]
+    ports = {name: _free_port(_usual_port() if name == SHOP else 0) for name in wanted}
     for name, port in ports.items():
         _lead_to(STAND_INS[name], port)
     asked = [f"{name}={port}" for name, port in ports.items()]
@@ -105,7 +106,16 @@ def _lead_to(vendor: StandIn, port: int) -> None:
     }
 
 
-def _free_port() -> int:
+def _usual_port() -> int:
+    """The same at each start, of those that are not given out at random: a checkout that is open survives a new one."""
+    return 20_000 + int(hashlib.sha256(str(books()).encode()).hexdigest(), 16) % 10_000
+
+
+def _free_port(wanted: int) -> int:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", wanted))
+        except OSError:
+            listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

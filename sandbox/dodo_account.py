@@ -59,6 +59,9 @@ class DodoAccount(Sandbox):
     def start(self) -> None:
         super().start()
         self.books.url = self.url
+        # A page that was opened at another address is not here any more: whoever wants to pay opens another.
+        kept = {each["id"]: each for each in self.books.sessions.values() if each["used"] or self.url in each["url"]}
+        self.books.sessions = kept
 
     def settings(self) -> dict[str, Any]:
         """The settings that lead to this account."""

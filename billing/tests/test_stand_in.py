@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import Plan, Subscription
 from accounts.usage import get_user_subscription
 from billing import services
-from billing.models import Customer, Payment
+from billing.models import Checkout, Customer, Payment
 from billing.providers.dodo import Dodo
 from billing.settling import look_at_payment, look_at_subscription
 from billing.stand_in import put_on_sale, take_off_sale
@@ -70,6 +70,7 @@ def test_nothing_of_it_is_left_for_a_real_account(shop, user, books):
     take_off_sale(books)
     assert get_user_subscription(user).plan.slug == "free"
     assert not Customer.objects.exists()
+    assert not Checkout.objects.exists()
     assert not Payment.objects.exists()
     assert not books.exists()
     take_off_sale(books)

@@ -55,13 +55,17 @@ def test_it_starts_everything_refuses_a_second_run_and_leaves_nothing_behind(tmp
 def test_it_sells_plans_clears_up_after_a_killed_run_and_finds_its_data(tmp_path, port):
     with running(tmp_path, port) as killed:
         assert "the sandbox's checkout" in read_banner(killed)
-        with Person(port) as person:
+        with Person(port) as person, Person(port) as another:
             buys_after_a_declined_card(person)
+            page = another.checkout("pro")
             killed.kill()
             with running(tmp_path, port) as next_run:
                 assert "(shown only this once)" not in read_banner(next_run)
                 # The sandbox still knows what it sold.
                 assert person.posted("billing/cancel/")["status"] == "CANCELING"
+                assert another.checkout("pro") == page
+                assert press(page, "pay").endswith("status=active")
+                until(lambda: another.is_on("pro"))
 
 
 def buys_after_a_declined_card(person):

@@ -17,10 +17,9 @@ def opened(tmp_path):
     """The account, and a way to its API; asked for again, it is the one of before."""
     with ExitStack() as running:
 
-        def open_again():
-            dodo = running.enter_context(
-                DodoSandbox(key="sandbox", invents=True, file=tmp_path / "shelf" / "dodo.json")
-            )
+        def open_again(port=0):
+            file = tmp_path / "shelf" / "dodo.json"
+            dodo = running.enter_context(DodoSandbox(port=port, key="sandbox", invents=True, file=file))
             headers = {"authorization": f"Bearer {dodo.key}"}
             client = httpx.Client(base_url=dodo.url, headers=headers, timeout=5, trust_env=False)
             return dodo, running.enter_context(client)
@@ -37,14 +36,23 @@ def sold(dodo, api):
 def test_it_knows_after_a_new_start_what_was_bought_before(opened):
     dodo, api = opened()
     subscription_id = sold(dodo, api)
-    waiting = checkout(dodo, api, product_id=PRODUCT)["session_id"]
     dodo.stop()
     again, api = opened()
     assert api.get(f"/subscriptions/{subscription_id}").json()["status"] == "active"
     assert again.charged(subscription_id) == 2900
     answer = api.patch(f"/subscriptions/{subscription_id}", json={"cancel_at_next_billing_date": True})
     assert answer.json()["cancel_at_next_billing_date"] is True
-    assert api.post(f"/session/{waiting}", data={"action": "pay"}).status_code == 303
+
+
+def test_a_page_that_was_open_is_there_again_unless_the_address_is_another(opened):
+    dodo, api = opened()
+    page = checkout(dodo, api, product_id=PRODUCT)
+    dodo.stop()
+    again, _ = opened(dodo.port)
+    assert httpx.get(page["checkout_url"], trust_env=False).status_code == 200
+    again.stop()
+    _, api = opened()
+    assert api.get(f"/checkouts/{page['session_id']}").status_code == 404
 
 
 def test_nobody_else_may_read_its_file(opened, tmp_path):
