@@ -33,6 +33,12 @@ class MoneyAdmin(ReadOnlyAdmin):
         seen = [name for name, permission in self.shown.items() if request.user.has_perm(permission)]
         return [*super().get_fields(request, obj), *seen]
 
+    def leads(self, request: HttpRequest, object_id: str) -> list[tuple[str, str]]:
+        """To itself in its list as well, which is where it can be ticked and something be done."""
+        found = super().leads(request, object_id)
+        where = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return [("What can be done", f"{where}?q={object_id}"), *found] if self.get_actions(request) else found
+
     @admin.display(description="amount")
     def sum_of(self, row: Any) -> str:
         return told(row.amount, row.currency)

@@ -58,10 +58,18 @@ class PaymentAdmin(MoneyAdmin):
     search_fields = ["id", "provider_id", "subscription__pk", *BY_PERSON]
     search_help_text = PERSON
     exclude = ("refunding_until",)
-    told_by = {"amount": "sum_of"}
+    told_by = {"amount": "sum_of", "tax": "tax_of", "refunded": "given_back"}
     shown = {"refunds": "billing.view_refund", "events": "billing.view_billingevent"}
     actions = ["refund", "look_again"]
     nothing = "Payments show here as soon as somebody has paid."
+
+    @admin.display(description="tax")
+    def tax_of(self, payment: Payment) -> str:
+        return told(payment.tax, payment.currency)
+
+    @admin.display(description="given back")
+    def given_back(self, payment: Payment) -> str:
+        return told(payment.refunded, payment.currency)
 
     @admin.display(description="refunds")
     def refunds(self, payment: Payment) -> str:

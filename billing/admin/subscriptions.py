@@ -68,6 +68,7 @@ class SubscriptionAdmin(MoneyAdmin):
     ordering = ["-pk"]
     search_fields = ["id", "user__pk", "user__email__startswith", "provider_id"]
     search_help_text = "The id here or at the provider, a user's id, or the beginning of an e-mail address."
+    exclude = ("changing_until",)
     shown = {"payments": "billing.view_payment", "events": "billing.view_billingevent"}
     actions = ["cancel", "look_again"]
 

@@ -88,6 +88,7 @@ def test_a_payment_leads_to_its_subscription_refunds_and_invoice(desk, paid):
         assert f'href="/admin/billing/{model}/?q={paid.pk}"' in shown
         assert desk.get(f"/admin/billing/{model}/?q={paid.pk}").context_data["cl"].result_count == 1
     assert "29.00 USD" in shown
+    assert f'href="/admin/billing/payment/?q={paid.pk}"' in shown  # where something can be done
     assert EVIL not in shown
 
 

@@ -79,7 +79,7 @@ def _net(month: Month) -> list[Card]:
 
 def _failed(month: Month) -> Card:
     count = figures.failed_payments(month).count()
-    return Card("Failed payments", f"{count:,}", f"first tried in {month}", _failures(month), bad=count > 0)
+    return Card("Failed payments", f"{count:,}", f"first heard of in {month}", _failures(month), bad=count > 0)
 
 
 def _latest_failed(month: Month) -> list[Payment]:
