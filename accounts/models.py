@@ -133,6 +133,8 @@ class Subscription(Row):
     seen_at = models.DateTimeField(null=True, blank=True)
     paid_since = models.DateTimeField(null=True, blank=True, help_text="Empty: it never was.")
     ended_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is not live any more.")
+    # Ended at its provider, and given to the end of what is paid for: another may be bought meanwhile.
+    is_over = models.BooleanField(default=False, editable=False)
     # Paid for beside another one, and so never given: what was paid from then on goes back, and once that is asked for,
     # its owner is told.
     surplus_since = models.DateTimeField(null=True, blank=True, editable=False)
@@ -175,7 +177,7 @@ class Subscription(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.plan_id} {self.status}"
+        return f"{self.provider_id or self.pk} {self.status}"
 
 
 class UsageKind(models.TextChoices):

@@ -42,6 +42,7 @@ class Paid:
     grace_until: datetime | None
     downgrade_to: Plan | None
     seen_at: datetime  # when the look began that found it so
+    is_over: bool = False  # ended there for good, though perhaps paid for until later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def await_payment(user: User, plan: Plan, *, provider: str) -> Subscription:
     """The subscription that a checkout is for, beside the live one; asked for again, the same."""
     with transaction.atomic():
         _lock(user.pk)
-        if _live(user.pk).filter(provider_id__isnull=False).exists():
+        if _going_on(user.pk).exists():
             raise AlreadySubscribed
         pending = _pending(user.pk)
         # Another plan, or another provider, was chosen: what the first checkout was for is not wanted any more.
@@ -93,7 +94,9 @@ def settle(user_id: UUID, *, ref: UUID | None, paid: Paid) -> Settled:
         if row.seen_at and row.seen_at > paid.seen_at:
             return Settled(subscription=row, **before)
         is_second = _is_second(row, paid)
-        _fill(row, paid, status=Status.CANCELLED if is_second else paid.status)
+        # What had ended, and was given only to its end, makes way for what was bought since.
+        makes_way = paid.is_over and paid.status in Subscription.LIVE and _another_is_paid(row)
+        _fill(row, paid, status=Status.CANCELLED if is_second or makes_way else paid.status)
         if row.status in Subscription.LIVE:
             _end(_live(user_id).exclude(pk=row.pk))
             # What else was in a checkout is not wanted any more.
@@ -183,13 +186,20 @@ def _before(row: Subscription) -> dict[str, Any]:
     return {"before": row.status, "plan_before": row.plan_id, "downgrade_before": row.downgrade_to_plan_id}
 
 
+def _going_on(user_id: UUID) -> QuerySet[Subscription]:
+    """What is paid for, and will be again."""
+    return _live(user_id).filter(provider_id__isnull=False, is_over=False)
+
+
 def _another_is_paid(row: Subscription) -> bool:
-    return _live(row.user_id).exclude(pk=row.pk).filter(provider_id__isnull=False).exists()
+    return _going_on(row.user_id).exclude(pk=row.pk).exists()
 
 
 def _is_second(row: Subscription, paid: Paid) -> bool:
     """Paid for beside another one. It stays so when that one ends, for it is being ended and given back."""
-    if not row.surplus_since and paid.status in Subscription.LIVE and _another_is_paid(row):
+    had_its_time = paid.is_over and row.seen_at is not None
+    is_found = paid.status in Subscription.LIVE and not had_its_time and _another_is_paid(row)
+    if is_found and not row.surplus_since:
         # One that was given once goes back only from when it was not any more.
         row.surplus_since = (row.ended_at or paid.seen_at) if row.seen_at else EVER
     return row.surplus_since is not None
@@ -200,7 +210,7 @@ def _fill(row: Subscription, paid: Paid, *, status: str) -> None:
     row.provider, row.provider_id, row.plan, row.seen_at = paid.provider, paid.provider_id, paid.plan, paid.seen_at
     row.current_period_start = paid.period_start or row.current_period_start
     row.current_period_end, row.grace_until = paid.period_end, paid.grace_until
-    row.cancel_at_period_end = paid.cancel_at_period_end
+    row.cancel_at_period_end, row.is_over = paid.cancel_at_period_end, paid.is_over
     row.downgrade_to_plan = paid.downgrade_to
     if status in PAID:
         row.paid_since = row.paid_since or paid.period_start or paid.seen_at

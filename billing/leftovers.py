@@ -17,6 +17,8 @@ from core.errors import Problem
 AT_ONCE = 200
 # A page is open for a day: what has none by then will have none.
 NEVER_OPENED = timedelta(days=1)
+# What could not be given back by then waits for staff, who have read of it in the log.
+PATIENCE = timedelta(days=7)
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +32,8 @@ def tidy_checkouts() -> None:
     pending = Subscription.objects.filter(status=Subscription.Status.PENDING, checkout=None)
     for row in pending.filter(created_at__lte=Now() - NEVER_OPENED).select_related("user")[:AT_ONCE]:
         leave_checkout(row.user, only=row.pk)
-    waiting = Subscription.objects.filter(surplus_since__isnull=False, returned_at=None, provider_id__isnull=False)
-    for row in waiting[:AT_ONCE]:
+    surplus = Subscription.objects.filter(surplus_since__isnull=False, returned_at=None, provider_id__isnull=False)
+    for row in surplus.filter(ended_at__gte=Now() - PATIENCE)[:AT_ONCE]:
         _look(row.provider, row.provider_id or "")
 
 

@@ -66,7 +66,7 @@ def subscribe(user: User, plan: Plan, *, provider_name: str | None = None) -> Su
     product_id = _product(plan, provider)
     pending = await_payment(user, plan, provider=provider.name)
     _close_the_others(user)
-    if get_user_subscription(user).provider_id:
+    if _goes_on(get_user_subscription(user)):
         leave_checkout(user)
         raise AlreadySubscribed
     if known := checkouts.known_page(pending, provider):
@@ -118,9 +118,9 @@ def preview_change(user: User, plan: Plan) -> Shown:
 
 def cancel(user: User) -> Subscription:
     """At the end of what is paid for; what is not paid for yet is not waited for any more."""
-    if not get_user_subscription(user).provider_id and leave_checkout(user):
+    if not _goes_on(get_user_subscription(user)) and leave_checkout(user):
         _close_the_others(user)
-        if not (live := get_user_subscription(user)).provider_id:
+        if not _goes_on(live := get_user_subscription(user)):
             return live
     with _changing(user) as (live, provider):
         _end(live, provider)
@@ -217,9 +217,20 @@ def _looked_at(live: Subscription, provider: Provider) -> Subscription:
 @contextmanager
 def _changing(user: User) -> Iterator[tuple[Subscription, Provider]]:
     """One change at a time; whoever had to wait for another tab sees what that one has done."""
-    live, _ = _paid_one(user)
+    live, provider = _paid_one(user)
     with turn(live):
-        yield _paid_one(user)
+        try:
+            yield _paid_one(user)
+        except (PaymentDue, SubscriptionEnded):
+            # The provider knows more than we do: the event is on its way.
+            with suppress(Problem):
+                look_and_tell(provider, _id(live))
+            raise
+
+
+def _goes_on(live: Subscription) -> bool:
+    """Whether it is paid for, and will be again."""
+    return bool(live.provider_id) and not live.is_over
 
 
 def _require_paid(live: Subscription) -> None:

@@ -98,7 +98,7 @@ def _paid(provider: str, found: Subscribed, begun: datetime) -> Paid:
         cancel_at_period_end=found.cancels_at_end or found.standing == Standing.ENDED,
         grace_until=_grace(found) if found.standing == Standing.PAST_DUE else None,
         downgrade_to=plan_of(provider, found.scheduled_product_id) if found.scheduled_product_id else None,
-        seen_at=begun,
+        seen_at=begun, is_over=found.standing == Standing.ENDED,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from accounts.mail import owe_mail
 from accounts.models import Subscription
-from accounts.subscriptions import mark_returned
+from accounts.subscriptions import EVER, mark_returned
 from billing.models import Payment, Refund
 from billing.providers.contract import Provider
 from billing.providers.refusals import AlreadyRefunded
@@ -31,9 +31,11 @@ def give_back(provider: Provider, subscription: Subscription) -> None:
     in_vain = [payment for payment in paid if _was_in_vain(payment, subscription)]
     for payment in in_vain:
         _return(provider, payment)
-    # A payment may be known later than what it is for: then its own event comes by here.
     if in_vain:
         _say_so(subscription)
+    elif subscription.surplus_since != EVER:
+        mark_returned(subscription)
+    # Else its payment will be known later, and its own event comes by here.
 
 
 def _was_in_vain(payment: Payment, subscription: Subscription) -> bool:

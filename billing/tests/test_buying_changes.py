@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import Subscription
 from accounts.usage import get_user_plan, get_user_subscription
+from billing.news import look_and_tell
 
 pytestmark = pytest.mark.django_db
 
@@ -159,12 +161,26 @@ def test_what_has_ended_at_the_provider_is_neither_changed_nor_resumed(api, user
     live = get_user_subscription(user)
     either.provider.cancel(live.provider_id, now=True)
     assert refused(either.ask(api, "upgrade", "agency")) == (409, "subscription_ended")
-    either.deliver()
     assert get_user_subscription(user).status == "CANCELING"
+    either.deliver()
     for answer in (either.ask(api, "resume"), either.ask(api, "upgrade", "agency")):
         assert refused(answer) == (409, "subscription_ended")
     assert either.ask(api, "cancel").status_code == 200
     assert len(either.charges()) == 1
+
+
+def test_after_an_end_at_the_provider_a_plan_can_be_bought_again(api, user, either):
+    either.buy(api)
+    old = get_user_subscription(user)
+    either.provider.cancel(old.provider_id, now=True)
+    either.deliver()
+    either.buy(api, "agency")
+    live = get_user_subscription(user)
+    assert (live.plan.slug, live.status, live.pk != old.pk) == ("agency", "ACTIVE", True)
+    look_and_tell(either.provider, old.provider_id)
+    old.refresh_from_db()
+    assert (old.status, get_user_subscription(user).pk) == ("CANCELLED", live.pk)
+    assert (either.refunds(), Subscription.objects.filter(surplus_since__isnull=False).exists()) == ([], False)
 
 
 # The preview
