@@ -13,9 +13,11 @@ from accounts.mail import owe_mail
 from accounts.models import Subscription
 from accounts.subscriptions import end_lapsed, lapsed
 from billing.cards import look_at_every_card
+from billing.models import Payment
 from billing.news import tell
 from billing.providers import PROVIDERS
-from billing.settling import look_at_payment, look_at_subscription
+from billing.providers.contract import Provider
+from billing.settling import STATES, look_at_payment, look_at_subscription
 from core.errors import Problem
 
 Status = Subscription.Status
@@ -67,8 +69,7 @@ def _look(subscription: Subscription, *, with_payments: bool = False) -> bool:
     try:
         settled = look_at_subscription(provider, subscription.provider_id or "")
         if with_payments:
-            for payment in provider.payments(subscription.provider_id or ""):
-                look_at_payment(provider, payment.id)
+            _look_at_payments(provider, subscription)
         if settled is None:
             return False
         tell(provider, settled)
@@ -82,3 +83,11 @@ def _look(subscription: Subscription, *, with_payments: bool = False) -> bool:
     if drifted:
         log.warning("subscription_drifted", subscription=str(now.pk), provider=provider.name, status=now.status)
     return drifted
+
+
+def _look_at_payments(provider: Provider, subscription: Subscription) -> None:
+    """At those of which the list says something else than we do: the others would be a call each, every night."""
+    known = dict(Payment.objects.filter(subscription=subscription).values_list("provider_id", "status"))
+    for listed in provider.payments(subscription.provider_id or ""):
+        if known.get(listed.id) not in (STATES[listed.status], Payment.Status.REFUNDED):
+            look_at_payment(provider, listed.id)
