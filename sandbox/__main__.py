@@ -43,6 +43,8 @@ def dodo(port: int) -> DodoSandbox:
     sandbox.books.products |= {each.id: each for each in products}
     # Whoever listens may be starting anew just now.
     sandbox.post.pauses = (1.0, 10.0)
+    # Before anybody asks: what fell due while it was away.
+    sandbox.catch_up()
     threading.Thread(target=_let_time_pass, args=(sandbox,), daemon=True).start()
     return sandbox
 

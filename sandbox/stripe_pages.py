@@ -9,7 +9,7 @@ from sandbox.stripe_wire import Row
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
+<title>{title}</title><link rel="icon" href="data:,">
 <style>
  body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 4rem auto; padding: 0 1rem; color: #1a1f36 }}
  button {{ font: inherit; width: 100%; margin: .25rem 0; padding: .6rem; border: 1px solid #ccc; border-radius: 6px }}
