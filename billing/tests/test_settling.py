@@ -175,3 +175,18 @@ def test_the_books_go_on_when_their_owner_was_erased(user, till, bought):
     kept = {row.provider_id: (row.amount, row.refunded) for row in Payment.objects.filter(user=None)}
     assert kept == till.payments(bought)
     assert [row.user for row in Refund.objects.all()] == [None]
+
+
+def test_an_old_debt_takes_no_day_of_grace_from_a_new_one(user, till, bought):
+    till.set_card(works=False)
+    pass_days(till, 30)
+    till.set_card(works=True)
+    if till.name == "dodo":
+        till.collect(bought)
+    pass_days(till, 30)
+    arrive(till)
+    assert status_of(user) == ("pro", "ACTIVE")
+    till.set_card(works=False)
+    pass_days(till, 30)
+    arrive(till)
+    assert status_of(user) == ("pro", "PAST_DUE")

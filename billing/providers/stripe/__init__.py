@@ -235,11 +235,19 @@ def _invoice(invoice_id: str) -> Row | None:
 
 
 def _unpaid_since(row: Row) -> datetime | None:
-    """Since its oldest open invoice: the latest one moves on with each period that nobody pays for."""
+    """Since the first invoice left open after the last period that was paid for.
+
+    The latest one moves on with each period that nobody pays for; an older debt is no part of this one.
+    """
     if text(row.get("status")) not in reading.OWING:
         return None
-    rows = asking.pages("unpaid", "invoices", subscription=reading.required(row, "id"), status="open")
-    return min(filter(None, (moment(row.get("created")) for row in rows)), default=None)
+    since = None
+    for each in asking.pages("unpaid", "invoices", subscription=reading.required(row, "id")):
+        if text(each.get("status")) == "paid" and reading.begins_period(each):
+            break
+        if text(each.get("status")) == "open":
+            since = moment(each.get("created")) or since
+    return since
 
 
 def _means(payment: Row) -> tuple[str, str]:

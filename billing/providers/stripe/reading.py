@@ -105,11 +105,14 @@ def _was_paid(row: Row, status: str) -> bool:
     invoice = entry(row.get("latest_invoice"))
     if status not in {"active", "trialing", "canceled"}:
         return False
-    begins_period = text(invoice.get("billing_reason")) in {"subscription_create", "subscription_cycle"}
     # What was ended at once stays paid for to its end, unless its last invoice was left unpaid.
-    if status != "canceled" and not begins_period:
+    if status != "canceled" and not begins_period(invoice):
         return True
     return text(invoice.get("status")) == "paid"
+
+
+def begins_period(invoice: Row) -> bool:
+    return text(invoice.get("billing_reason")) in {"subscription_create", "subscription_cycle"}
 
 
 def _scheduled(row: Row, end: datetime | None) -> str:
