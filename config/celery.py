@@ -1,10 +1,11 @@
 """The Celery application: it carries ids between processes and owns no truth."""
 
+import gc
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun
+from celery.signals import setup_logging, task_prerun, worker_init
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
@@ -29,3 +30,10 @@ def keep_our_logging(**_: Any) -> None:
 def drop_dead_connections(**_: Any) -> None:
     # With connections kept across tasks, this is what notices that PostgreSQL was restarted.
     close_old_connections()
+
+
+@worker_init.connect
+def leave_code_alone(**_: Any) -> None:
+    """What is loaded by now is never garbage: no collection walks it, and no forked process copies it by that."""
+    gc.collect()
+    gc.freeze()
