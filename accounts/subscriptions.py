@@ -3,6 +3,7 @@
 Every verb locks the user first: two that come at once run one after the other, and the second sees what the first did.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -85,8 +86,11 @@ def mark_returned(subscription: Subscription) -> bool:
     return waiting.update(returned_at=Now(), updated_at=Now()) > 0
 
 
-def settle(user_id: UUID, *, ref: UUID | None, paid: Paid) -> Settled:
-    """Make our rows say what the provider says, unless a later look has been settled already."""
+def settle(user_id: UUID, *, ref: UUID | None, paid: Paid, with_it: Callable[[Settled], None] | None = None) -> Settled:
+    """Make our rows say what the provider says, unless a later look has been settled already.
+
+    `with_it` writes down what follows, in the same transaction: both are kept, or neither.
+    """
     with transaction.atomic():
         _lock(user_id)
         row = _row_of(user_id, ref, paid)
@@ -95,7 +99,9 @@ def settle(user_id: UUID, *, ref: UUID | None, paid: Paid) -> Settled:
             return Settled(subscription=row, **before)
         is_second = _is_second(row, paid)
         # What had ended, and was given only to its end, makes way for what was bought since.
-        makes_way = paid.is_over and paid.status in Subscription.LIVE and _another_is_paid(row)
+        makes_way = (
+            paid.is_over and paid.status in Subscription.LIVE and (_another_is_paid(row) or _made_way(row, paid))
+        )
         _fill(row, paid, status=Status.CANCELLED if is_second or makes_way else paid.status)
         if row.status in Subscription.LIVE:
             _end(_live(user_id).exclude(pk=row.pk))
@@ -103,7 +109,10 @@ def settle(user_id: UUID, *, ref: UUID | None, paid: Paid) -> Settled:
             _leave(_pending(user_id).exclude(pk=row.pk))
         row.save()
         ensure_live_subscription(row.user)
-        return Settled(subscription=row, is_news=True, is_second=is_second, **before)
+        settled = Settled(subscription=row, is_news=True, is_second=is_second, **before)
+        if with_it:
+            with_it(settled)
+        return settled
 
 
 def grant(user: User, plan: Plan, *, until: datetime) -> Subscription:
@@ -193,6 +202,12 @@ def _going_on(user_id: UUID) -> QuerySet[Subscription]:
 
 def _another_is_paid(row: Subscription) -> bool:
     return _going_on(row.user_id).exclude(pk=row.pk).exists()
+
+
+def _made_way(row: Subscription, paid: Paid) -> bool:
+    """And does not come back for the same period when that one ends: late events must not decide it."""
+    is_same = row.provider_id == paid.provider_id and row.current_period_end == paid.period_end
+    return is_same and row.status == Status.CANCELLED
 
 
 def _is_second(row: Subscription, paid: Paid) -> bool:

@@ -14,6 +14,7 @@ from django.db.models import QuerySet, Sum
 
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, Settled, settle
+from billing.letters import owe_letter
 from billing.models import Customer, Invoice, Payment, Refund
 from billing.providers.contract import Charged, Provider, Refunded, Standing, Subscribed
 from core.errors import Missing, NotConfigured
@@ -46,7 +47,8 @@ def look_at_subscription(provider: Provider, subscription_id: str) -> Settled | 
         log.warning("subscription_of_nobody", provider=provider.name, id=found.id, standing=found.standing)
         return None
     _remember_customer(user_id, provider.name, found.customer_id)
-    return settle(user_id, ref=_uuid(found.ref), paid=_paid(provider.name, found, begun))
+    paid = _paid(provider.name, found, begun)
+    return settle(user_id, ref=_uuid(found.ref), paid=paid, with_it=owe_letter)
 
 
 def look_at_payment(provider: Provider, payment_id: str) -> Payment | None:
@@ -105,11 +107,11 @@ def _paid(provider: str, found: Subscribed, begun: datetime) -> Paid:
 def _status(found: Subscribed, now: datetime) -> str:
     if found.standing == Standing.PAST_DUE:
         return Status.PAST_DUE if (_grace(found) or now) > now else Status.EXPIRED
-    if found.standing == Standing.PAUSED:
-        return Status.EXPIRED
-    if found.standing == Standing.ENDED:
-        # What is paid for is given, even where the provider's own page ended it at once.
-        return Status.CANCELING if found.was_paid and found.period_end and found.period_end > now else Status.CANCELLED
+    if found.standing in (Standing.ENDED, Standing.PAUSED):
+        # What is paid for is given, even where the provider's own page ended or paused it at once.
+        if found.was_paid and found.period_end and found.period_end > now:
+            return Status.CANCELING
+        return Status.CANCELLED if found.standing == Standing.ENDED else Status.EXPIRED
     if found.cancels_at_end:
         return Status.CANCELING
     return Status.TRIAL if found.standing == Standing.TRIAL else Status.ACTIVE
@@ -212,4 +214,7 @@ def _count_refunds(payment: Payment) -> None:
     payment.refunded = min(done, payment.amount)
     if payment.refunded and payment.refunded == payment.amount:
         payment.status = Payment.Status.REFUNDED
+    elif payment.status == Payment.Status.REFUNDED:
+        # A refund may fail after it had succeeded.
+        payment.status = Payment.Status.SUCCEEDED
     payment.save(update_fields=["refunded", "status"])

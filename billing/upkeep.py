@@ -3,10 +3,13 @@
 Each may run twice at once: whatever it does for one user, it does under that user's lock, or the provider decides.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 import structlog
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.mail import owe_mail
@@ -22,37 +25,46 @@ from core.errors import Problem
 
 Status = Subscription.Status
 AT_ONCE = 500
+LATELY = timedelta(days=60)
+# A provider that has failed so often running is not asked any more in this round.
+MOST_SILENCES = 5
 
 log = structlog.get_logger(__name__)
 
 
 def end_all_lapsed() -> int:
     """Whoever has paid until now and no longer is on Free from now. Asked last: perhaps it was paid meanwhile."""
-    ended = 0
+    ended, silent = 0, Counter[str]()
     live = Subscription.objects.filter(status__in=Subscription.LIVE).select_related("user", "plan")
     for subscription in live.filter(lapsed()).order_by("pk")[:AT_ONCE]:
         if subscription.provider_id:
-            _look(subscription)
-        for each in end_lapsed(subscription.user_id):
-            owe_mail(each.user, "subscription_ended")
-            ended += 1
+            _look(subscription, silent)
+        with transaction.atomic():
+            over = end_lapsed(subscription.user_id)
+            for each in over:
+                owe_mail(each.user, "subscription_ended")
+        ended += len(over)
     return ended
 
 
 def process_scheduled_downgrades() -> int:
     """Look where a cheaper plan should have begun by now, at midnight, whether or not an event said so."""
-    due = _live().filter(downgrade_to_plan__isnull=False, current_period_end__lte=Now())
-    return sum(_look(subscription) for subscription in due[:AT_ONCE])
+    due, silent = _paid().filter(downgrade_to_plan__isnull=False, current_period_end__lte=Now()), Counter[str]()
+    return sum(_look(subscription, silent) for subscription in _every(due.filter(status__in=Subscription.LIVE)))
 
 
 def reconcile() -> int:
-    """Look at everything that is paid for; what differs is put right, counted and said."""
-    return sum(_look(subscription, with_payments=True) for subscription in _every(_live()))
+    """Look at everything that is paid for; what differs is put right, counted and said.
+
+    Also at what ended here lately and perhaps not there: whoever is charged for it again shall have it again.
+    """
+    silent, lately = Counter[str](), Q(is_over=False, ended_at__gte=Now() - LATELY)
+    rows = _paid().filter(Q(status__in=Subscription.LIVE) | lately)
+    return sum(_look(subscription, silent, with_payments=True) for subscription in _every(rows))
 
 
-def _live() -> QuerySet[Subscription]:
-    paid = Subscription.objects.filter(status__in=Subscription.LIVE, provider_id__isnull=False)
-    return paid.select_related("user", "plan").order_by("pk")
+def _paid() -> QuerySet[Subscription]:
+    return Subscription.objects.filter(provider_id__isnull=False).select_related("user", "plan").order_by("pk")
 
 
 def _every(rows: QuerySet[Subscription]) -> Iterator[Subscription]:
@@ -62,9 +74,11 @@ def _every(rows: QuerySet[Subscription]) -> Iterator[Subscription]:
         last = batch[-1].pk
 
 
-def _look(subscription: Subscription, *, with_payments: bool = False) -> bool:
+def _look(subscription: Subscription, silent: Counter[str], *, with_payments: bool = False) -> bool:
     """Whether something had to be put right; what cannot be asked now is asked the next time."""
     provider = PROVIDERS[subscription.provider]()
+    if silent[provider.name] >= MOST_SILENCES:
+        return False
     before = (subscription.status, subscription.plan_id, subscription.current_period_end)
     try:
         settled = look_at_subscription(provider, subscription.provider_id or "")
@@ -77,7 +91,9 @@ def _look(subscription: Subscription, *, with_payments: bool = False) -> bool:
             look_at_every_card(provider, settled.subscription.user_id)
     except Problem as problem:
         log.warning("subscription_not_looked_at", subscription=str(subscription.pk), code=problem.code)
+        silent[provider.name] += problem.retryable
         return False
+    silent[provider.name] = 0
     now = settled.subscription
     drifted = (now.status, now.plan_id, now.current_period_end) != before
     if drifted:

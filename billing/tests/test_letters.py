@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from accounts.mail import owe_mail, send_owed_mail
 from accounts.models import OutgoingMail, Plan, Subscription
-from accounts.subscriptions import grant
+from accounts.subscriptions import Paid, grant, settle
 from accounts.usage import get_user_subscription
 from billing import inbox
+from billing.letters import owe_letter
 from billing.mail import LETTERS
 from billing.models import BillingEvent
 from billing.tests.buying import work
@@ -129,6 +130,26 @@ def run_out(either, subscription):
         item["current_period_end"] = int(then.timestamp())
     else:
         either.sandbox.books.subscriptions[subscription.provider_id]["next_billing_date"] = f"{then.isoformat()}"
+
+
+def test_a_change_and_its_letter_are_kept_together_or_not_at_all(user):
+    """A worker that dies between the two would have the change seen, and never told of."""
+    now = timezone.now()
+    paid = Paid(
+        provider="stripe", provider_id="sub_1", status="ACTIVE", plan=Plan.objects.get(slug="pro"), period_start=now,
+        period_end=now + timedelta(days=30), cancel_at_period_end=False, grace_until=None, downgrade_to=None,
+        seen_at=now,
+    )  # fmt: skip
+
+    def die(settled):
+        raise OSError("the worker is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        settle(user.pk, ref=None, paid=paid, with_it=die)
+    assert get_user_subscription(user).plan.slug == "free"
+    settle(user.pk, ref=None, paid=paid, with_it=owe_letter)
+    settle(user.pk, ref=None, paid=paid, with_it=owe_letter)
+    assert [mail.template for mail in OutgoingMail.objects.all()] == ["plan_changed"]
 
 
 # What is missing, or over, when it is sent
