@@ -7,6 +7,8 @@ import sys
 
 from celery.signals import worker_init
 
+from config.celery import leave_code_alone
+
 # Far fewer than Django alone makes.
 MANY = 50_000
 
@@ -23,8 +25,10 @@ def test_a_server_has_loaded_its_views_and_leaves_them_alone() -> None:
 
 
 def test_a_worker_leaves_its_code_alone_before_it_forks() -> None:
+    # Sent before the processes of a pool are forked. Not here: Celery's own receivers would make this process a worker.
+    assert leave_code_alone in [receiver() for _, receiver in worker_init.receivers]
     try:
-        worker_init.send(sender=None)
+        leave_code_alone()
         assert gc.get_freeze_count() > MANY
     finally:
         gc.unfreeze()
