@@ -1,7 +1,7 @@
 """What stands before everything else: in development a word about host names, and a short way for webhooks."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
@@ -39,8 +39,9 @@ class WebhookMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        deliver = convert_exception_to_response(Delivery())
-        self.short_way = RequestTrackingMiddleware(cast(Any, APITrackingMiddleware(deliver)))
+        deliver: Any = convert_exception_to_response(Delivery())
+        recorded: Any = APITrackingMiddleware(deliver)
+        self.short_way = RequestTrackingMiddleware(recorded)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info in WEBHOOKS and request.method == "POST":
