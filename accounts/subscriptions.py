@@ -205,9 +205,8 @@ def _another_is_paid(row: Subscription) -> bool:
 
 
 def _made_way(row: Subscription, paid: Paid) -> bool:
-    """And does not come back for the same period when that one ends: late events must not decide it."""
-    is_same = row.provider_id == paid.provider_id and row.current_period_end == paid.period_end
-    return is_same and row.status == Status.CANCELLED
+    """And does not come back when that one ends: a late event must not decide it."""
+    return row.is_over and row.status == Status.CANCELLED and row.provider_id == paid.provider_id
 
 
 def _is_second(row: Subscription, paid: Paid) -> bool:

@@ -8,12 +8,14 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import Plan, Subscription, User
+from accounts.usage import ensure_live_subscription
 from billing import upkeep
 from billing.models import BillingEvent, Payment, Refund
 from billing.providers import PROVIDERS
 from billing.settling import look_at_payment, look_at_refund, look_at_subscription
 from billing.tests.post import arrive, move_rows, pass_days
 from billing.tests.tills import AnyTill, StripeTill, till_of
+from sandbox import dodo_cycle as cycle
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +119,75 @@ def test_a_subscription_that_its_provider_does_not_know_ends_as_one_never_heard_
     move_rows(30 + 7)
     assert upkeep.end_all_lapsed() == 1
     assert status_of(user) == ("free", "ACTIVE")
+
+
+def test_what_is_paused_is_given_to_the_end_of_what_is_paid_for(user, till, bought):
+    if isinstance(till, StripeTill):
+        till.sandbox.books.objects[bought]["pause_collection"] = {"behavior": "void"}
+    else:
+        cycle.update(till.sandbox.books, till.sandbox.books.subscriptions[bought], {"status": "paused"})
+    look_at_subscription(PROVIDERS[till.name](), bought)
+    assert status_of(user) == ("pro", "CANCELING")
+    move_rows(30)
+    till.sandbox.stop()
+    try:
+        upkeep.end_all_lapsed()
+    finally:
+        till.sandbox.start()
+    assert status_of(user) == ("free", "ACTIVE")
+
+
+def test_one_that_made_way_for_another_does_not_come_back_when_that_one_ends(api, user, till, bought):
+    till.end(bought)
+    arrive(till)
+    till.press(open_page(api, "agency"), action="pay")
+    arrive(till)
+    assert status_of(user) == ("agency", "ACTIVE")
+    Subscription.objects.filter(user=user, plan__slug="agency").update(status="CANCELLED")
+    ensure_live_subscription(user)
+    look_at_subscription(PROVIDERS[till.name](), bought)
+    assert status_of(user) == ("free", "ACTIVE")
+
+
+# What no event told
+
+
+def test_whoever_is_charged_after_all_has_the_plan_again_though_no_event_says_so(user, till, bought):
+    till.set_card(works=False)
+    pass_days(till, 38)
+    arrive(till)
+    assert status_of(user) == ("free", "ACTIVE")
+    till.set_card(works=True)
+    till.collect(bought)
+    till.take()
+    upkeep.reconcile()
+    assert status_of(user) == ("pro", "ACTIVE")
+    assert {row.provider_id for row in Payment.objects.filter(status="SUCCEEDED")} == {*till.payments(bought)}
+
+
+def test_a_provider_that_does_not_answer_is_not_asked_for_each_of_many(till, bought):
+    plan = Plan.objects.get(slug="pro")
+    for place in range(8):
+        user = User.objects.create_user(f"{place}@example.com", "a long password")
+        Subscription.objects.create(user=user, plan=plan, provider=till.name, provider_id=f"sub_{place}")
+    till.sandbox.reset()
+    till.sandbox.fail("*", status=409 if till.name == "stripe" else 408, times=-1)
+    upkeep.reconcile()
+    assert len(till.sandbox.calls) == upkeep.MOST_SILENCES
+
+
+def test_a_refund_that_fails_after_all_leaves_the_payment_paid(till, bought):
+    provider = PROVIDERS[till.name]()
+    [payment_id] = till.payments(bought)
+    refund = provider.refund(payment_id, amount=None, reason="Goodwill", once="fails")
+    arrive(till)
+    assert Payment.objects.get().status == "REFUNDED"
+    if isinstance(till, StripeTill):
+        till.sandbox.books.objects[refund.id]["status"] = "failed"
+    else:
+        till.sandbox.books.settle_refund(refund.id, "failed")
+    look_at_refund(provider, refund.id)
+    assert (Payment.objects.get().status, Payment.objects.get().refunded) == ("SUCCEEDED", 0)
 
 
 # Nobody's
