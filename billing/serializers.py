@@ -1,8 +1,5 @@
 """What billing takes and gives over HTTP; lists are drawn straight from the columns that are named here."""
 
-from datetime import datetime, timedelta
-
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -10,8 +7,6 @@ from accounts.serializers import SubscriptionSerializer
 from billing.models import Invoice, Payment, PaymentMethod, Refund
 from core.schema import EXAMPLE_ID
 
-# So long what a preview showed is charged: the rest of the period hardly changes meanwhile.
-PREVIEW_HOLDS = timedelta(minutes=10)
 A_PLAN = OpenApiExample("A plan", value={"plan_id": EXAMPLE_ID})
 
 
@@ -39,11 +34,6 @@ class UpgradeSerializer(PlanChoiceSerializer):
         required=False, allow_null=True,
         help_text="As the preview said, some minutes ago at most: what was shown there is what is charged.",
     )  # fmt: skip
-
-    def validate_priced_at(self, value: datetime | None) -> datetime | None:
-        if value and abs(timezone.now() - value) > PREVIEW_HOLDS:
-            raise serializers.ValidationError("This preview is too old. Please look again.")
-        return value
 
 
 class SubscribedSerializer(serializers.Serializer[None]):

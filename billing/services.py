@@ -6,11 +6,12 @@ Our rows never run ahead of the provider's: a verb that the provider has not con
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import AlreadySubscribed, await_payment, leave_checkout
@@ -25,6 +26,9 @@ from billing.providers.refusals import PaymentDue, PaymentUnderWay, Subscription
 from core.errors import Conflict, Invalid, Missing, NotConfigured, Problem
 from core.ids import uuid7
 
+# So long what a preview showed is charged: the rest of the period hardly changes meanwhile.
+PREVIEW_HOLDS = timedelta(minutes=10)
+
 
 class NotPaid(Conflict):
     """This takes a paid subscription, and there is none."""
@@ -36,6 +40,12 @@ class SamePlan(Conflict):
     """That is the plan you have."""
 
     code = "same_plan"
+
+
+class PreviewTooOld(Conflict):
+    """What was shown is some time ago: look once more at what it costs now."""
+
+    code = "preview_too_old"
 
 
 class NotForSale(Invalid):
@@ -85,6 +95,8 @@ def subscribe(user: User, plan: Plan, *, provider_name: str | None = None) -> Su
 
 def change_plan(user: User, plan: Plan, *, priced_at: datetime | None = None) -> Subscription:
     """A dearer plan begins now, a cheaper one when what is paid for ends."""
+    if priced_at and abs(timezone.now() - priced_at) > PREVIEW_HOLDS:
+        raise PreviewTooOld
     with _changing(user) as (live, provider):
         if plan.pk == live.plan_id:
             _stay(live, provider)

@@ -210,4 +210,4 @@ def test_an_old_preview_is_not_charged(api, either, minutes):
     either.buy(api)
     moment = timezone.now() + timedelta(minutes=minutes)
     answer = either.ask(api, "upgrade", "agency", priced_at=moment.isoformat())
-    assert (answer.status_code, len(either.charges())) == (400, 1)
+    assert (refused(answer), len(either.charges())) == ((409, "preview_too_old"), 1)
