@@ -13,12 +13,13 @@ from urllib.parse import parse_qs
 from sandbox import dodo_cycle as cycle
 from sandbox import dodo_page as pages
 from sandbox.control import Asked, Reply, Sandbox
-from sandbox.dodo_books import GOOD_CARD, Books, Product, Refusal, Thing, found, new_id, stamp
+from sandbox.dodo_books import DECLINES, GOOD_CARD, Books, Product, Refusal, Thing, found, new_id, stamp
 from sandbox.dodo_post import PAYLOADS, Delivery, Post
 from sandbox.dodo_shelf import put_away, take_down
 
 # What it signs with where another process must know it beforehand.
 SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"  # noqa: S105
+OTHER_CARD, USE_CARD = "Another card for your subscription", "Use this card"
 SESSION_LIFE = timedelta(hours=24)
 
 
@@ -150,9 +151,9 @@ class DodoAccount(Sandbox):
         if not self._is_open(session):
             return pages.gone(self._way_back(session))
         if session["purpose"] == "card":
-            return pages.checkout("Another card for your subscription")
+            return pages.checkout(OTHER_CARD, pay=USE_CARD)
         if session["purpose"] == "confirm":
-            return pages.checkout("Confirm the change of your plan")
+            return pages.checkout("Confirm the change of your plan", pay="Confirm")
         product = self.books.product(session["product_cart"][0]["product_id"])
         return pages.checkout(product.name or "A subscription", price_of(product))
 
@@ -202,17 +203,30 @@ class DodoAccount(Sandbox):
     def _pay(self, session: Thing, card: str) -> Reply:
         back = session.get("return_url") or ""
         if session["purpose"] == "card":
-            cycle.new_card(self.books, self.books.subscriptions[session["subscription_id"]], card)
-            session["used"] = True
-            return pages.away(back, status="succeeded")
+            return self._change_card(session, card, back)
         session["used"] = True
         if session["purpose"] == "confirm":
-            cycle.confirm(self.books, session)
-            return pages.away(back, status="succeeded")
+            return self._confirm(session, card, back)
         subscription, payment = cycle.buy(self.books, session, card)
         session["payment_id"] = payment["payment_id"] if payment else None
         hints = {"subscription_id": subscription["subscription_id"], "status": subscription["status"]}
         return pages.away(back, **hints)
+
+    def _change_card(self, session: Thing, card: str, back: str) -> Reply:
+        try:
+            cycle.new_card(self.books, self.books.subscriptions[session["subscription_id"]], card)
+        except Refusal as refusal:
+            wrong = f"This card was not taken: {pages.SAID[card]}. Try another one."
+            return pages.checkout(OTHER_CARD, pay=USE_CARD, wrong=wrong, status=refusal.status)
+        session["used"] = True
+        return pages.away(back, status="succeeded")
+
+    def _confirm(self, session: Thing, card: str, back: str) -> Reply:
+        if card in DECLINES:
+            self.books.settle(self.books.payments[session["payment_id"]], DECLINES[card])
+            return pages.away(back, status="failed")
+        cycle.confirm(self.books, session)
+        return pages.away(back, status="succeeded")
 
 
 def said(body: Any) -> Reply:

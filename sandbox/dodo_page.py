@@ -18,16 +18,16 @@ PAGE = """<!doctype html>
  select {{ margin: .25rem 0 1.25rem; background: #fff }}
  button {{ margin: 0 0 .5rem; background: #fff; cursor: pointer }}
  button.main {{ background: #1f5fd0; border-color: #1f5fd0; color: #fff }}
- a {{ color: #1f5fd0 }} .aside {{ font-size: .875rem; color: #62627a }}
+ a {{ color: #1f5fd0 }} .wrong {{ color: #b3093c }} .aside {{ font-size: .875rem; color: #62627a }}
 </style></head>
 <body><p class="aside">A sandbox stands in for Dodo Payments: no card is needed, and no money moves.</p>
 <h1>{title}</h1>
 {body}
 </body></html>
 """
-FORM = """<p>{what}</p><form method="post">
+FORM = """<p>{what}</p>{wrong}<form method="post">
 <label for="card">Card</label><select id="card" name="card">{cards}</select>
-<button class="main" name="action" value="pay">Pay</button>
+<button class="main" name="action" value="pay">{pay}</button>
 <button name="action" value="decline">Decline</button>
 <button name="action" value="cancel">Cancel</button></form>"""
 PORTAL = """<form method="post">{rows}</form>{back}"""
@@ -43,9 +43,10 @@ def page(title: str, body: str, *, status: int = 200) -> Reply:
     return Reply(status=status, body=text.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
 
 
-def checkout(title: str, what: str = "") -> Reply:
+def checkout(title: str, what: str = "", *, pay: str = "Pay", wrong: str = "", status: int = 200) -> Reply:
     options = "".join(f'<option value="{number}">{number}: {means}</option>' for number, means in CARDS.items())
-    return page(title, FORM.format(what=escape(what), cards=options))
+    said = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
+    return page(title, FORM.format(what=escape(what), wrong=said, cards=options, pay=escape(pay)), status=status)
 
 
 def portal(rows: list[tuple[str, str, str, str]], back: str) -> Reply:

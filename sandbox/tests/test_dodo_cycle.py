@@ -83,6 +83,9 @@ def test_a_renewal_that_fails_is_owed_until_another_card_comes(dodo, api, browse
     assert kinds(dodo) == ["payment.failed", f"subscription.{status}", "subscription.updated"]
     method = {"payment_method": {"type": "new", "return_url": "https://shop.test/"}}
     link = api.post(f"/subscriptions/{subscription_id}/update-payment-method", json=method).json()["payment_link"]
+    refused = browser.post(link, data={"action": "decline"})
+    assert refused.status_code == 402
+    assert "card declined. Try another one." in refused.text
     assert browser.post(link, data={"action": "pay"}).status_code == 303
     assert api.get(f"/subscriptions/{subscription_id}").json()["status"] == "active"
     assert "subscription.active" in kinds(dodo)
