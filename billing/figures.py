@@ -106,7 +106,7 @@ def by_plan() -> list[OfPlan]:
     """Every plan that anybody pays for."""
     live = Subscription.objects.filter(status__in=Subscription.LIVE, provider_id__isnull=False)
     plans = {plan.pk: OfPlan(plan) for plan in Plan.objects.order_by("currency", "price", "slug")}
-    for row in live.values("plan", "status").annotate(n=Count("pk")).order_by():
+    for row in live.values("plan", "status").annotate(n=Count("*")).order_by():
         plans[row["plan"]].counts[row["status"]] = row["n"]
     return [each for each in plans.values() if any(each.counts.values())]
 

@@ -201,7 +201,7 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
     def erase(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         users = list(queryset)
         if "confirmed" not in request.POST:
-            question = "Erase these accounts and all that is theirs? This cannot be undone."
+            question = "Erase these accounts and all that is theirs? Paid plans end at once. This cannot be undone."
             return self.ask(request, users, action="erase", question=question)
         for user in users:
             ask_erasure(user)

@@ -7,9 +7,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from accounts.models import User
 from billing import inbox
 from billing.admin.money import NAMED, link_to
-from billing.models import BillingEvent
+from billing.models import BillingEvent, Customer
 from billing.providers import PROVIDERS
 from core.admin import Between, ReadOnlyAdmin, counted, one_of, table
 
@@ -63,6 +64,12 @@ def _rows_of(event: BillingEvent) -> Iterator[tuple[str, str, str]]:
         ids = [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
         model: Any = NAMED.get(kind)
         own = model.objects.filter(provider=event.provider, provider_id__in=ids) if model else ()
-        here = {row.provider_id: row for row in own}
+        here = {row.provider_id: row for row in own} or _people(event.provider, ids)
         for each in ids:
             yield kind, each, link_to(here[each], "open") if each in here else "-"
+
+
+def _people(provider: str, ids: list[str]) -> dict[str, User]:
+    """Whoever is called so there."""
+    known = Customer.objects.filter(provider=provider, customer_id__in=ids).select_related("user")
+    return {each.customer_id: each.user for each in known}

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Plan, Subscription, User
 from billing.figures import Month
-from billing.models import BillingEvent, Invoice, Payment, PaymentMethod, Refund
+from billing.models import BillingEvent, Customer, Invoice, Payment, PaymentMethod, Refund
 
 pytestmark = pytest.mark.django_db
 EVIL = "<script>alert(1)</script>"
@@ -37,6 +37,7 @@ def paid(user):
         user=user, payment=payment, provider_id="in_1", number="1", amount=2900, currency="USD",
         issued_at=timezone.now(),
     )  # fmt: skip
+    Customer.objects.create(user=user, provider="stripe", customer_id="cus_1")
     PaymentMethod.objects.create(user=user, provider="stripe", provider_id="pm_1", last4="4242")
     Payment.objects.create(
         **row, provider_id="in_2", subscription=subscription, amount=2900, reason="renewal", status="FAILED",
@@ -76,6 +77,7 @@ def test_an_event_leads_to_what_it_names_and_each_of_these_back(desk, paid):
         back = seen(desk, row)
         assert f'href="{page(event)}"' in back
         assert "other.shop" not in back
+    assert f'href="{page(paid.user)}"' in shown
     assert "in_9" in shown
     assert "cus_1" in shown
 

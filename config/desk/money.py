@@ -27,15 +27,15 @@ def show(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("billing.view_payment"):
         raise PermissionDenied
     month = Month.named(request.GET.get("month", "")) or Month.now()
-    plans = figures.by_plan()
+    plans, moved = figures.by_plan(), figures.moved(month)
     context = {
         **admin.site.each_context(request),
         "title": "Figures",
         "month": month,
-        "cards": [*_recurring(plans), _churn(month), *_net(month), _failed(month)],
+        "cards": [*_recurring(plans), _churn(month), *_net(moved, month), _failed(month)],
         "states": [*STATES.values()],
         "plans": [_row(each) for each in plans],
-        "moved": [_moved(currency, each, month) for currency, each in figures.moved(month).items()],
+        "moved": [_moved(currency, each, month) for currency, each in moved.items()],
         "failed": [_failure(payment) for payment in _latest_failed(month)],
         "definitions": figures.DEFINITIONS,
         "later": month.after if month != Month.now() else None,
@@ -69,11 +69,10 @@ def _churn(month: Month) -> Card:
     return Card("Churn", share, f"{ended:,} of {of:,} that were paid for at its start", _counted("ended", month))
 
 
-def _net(month: Month) -> list[Card]:
-    found = figures.moved(month)
+def _net(moved: dict[str, figures.Moved], month: Month) -> list[Card]:
     return [
         Card("Net paid", told(each.net, currency), f"{told(each.refunded, currency)} went back", _paid(currency, month))
-        for currency, each in found.items()
+        for currency, each in moved.items()
     ] or [Card("Net paid", "-", "nothing was paid")]
 
 
