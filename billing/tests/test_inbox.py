@@ -83,6 +83,16 @@ def test_a_ring_reaches_the_broker_by_itself():
     assert count_waiting("default") == len(event_ids)
 
 
+def test_a_broker_that_is_away_holds_nobody_up(sender, celery_broker, django_capture_on_commit_callbacks):
+    celery_broker("redis://127.0.0.1:1/0")
+    start = time.monotonic()
+    with django_capture_on_commit_callbacks(execute=True):
+        statuses = [arrive(sender) for _ in range(20)]
+    assert statuses == [200] * 20
+    assert time.monotonic() - start < 20 * 0.4
+    assert BillingEvent.objects.count() == 20
+
+
 def test_the_sweeper_sends_for_what_nobody_was_told_of(sender):
     for _ in range(3):
         arrive(sender)
