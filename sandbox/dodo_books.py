@@ -20,8 +20,9 @@ GOOD_CARD = "4242424242424242"
 DECLINES = {"4000000000000002": "CARD_DECLINED", "4000000000009995": "INSUFFICIENT_FUNDS"}
 # This one is taken when it is given, and declined at the next charge.
 LATER_DECLINES = DECLINES | {"4000000000000341": "CARD_DECLINED"}
-# This one is taken when it is given; for whatever is charged later its owner is asked by the bank.
+# This one too, and then its owner is asked by the bank, which takes a page.
 ASKS_BANK = "4000002760003184"
+LATER_DECLINES |= {ASKS_BANK: "AUTHENTICATION_REQUIRED"}
 ASKED = "requires_customer_action"
 
 
@@ -128,8 +129,10 @@ class Books:
         put_on(subscription, product)
         return subscription
 
-    def charge(self, subscription: Thing, amount: int, why: str, *, number: str, **fields: Any) -> Thing:
-        """A payment, as it turned out."""
+    def charge(
+        self, subscription: Thing, amount: int, why: str, *, number: str, waits: bool = False, **fields: Any
+    ) -> Thing:
+        """A payment, as it turned out; or one that waits for somebody on a page."""
         tax = amount * self.tax_percent // 100
         payment = shape("payment") | {
             "payment_id": new_id("pay"),
@@ -150,7 +153,7 @@ class Books:
         self.payments[payment["payment_id"]] = payment
         if self.slow and why == "new":
             self.tell("payment.processing", "payment", payment["payment_id"])
-        elif number == ASKS_BANK and why != "new":
+        elif waits:
             payment["status"] = ASKED
         else:
             self.settle(payment, (DECLINES if why == "new" else LATER_DECLINES).get(number), tax)

@@ -186,9 +186,10 @@ def change_plan(books: Books, subscription: Thing, form: Thing) -> Thing | None:
     """The payment it took, where it took one."""
     product = books.product(form["product_id"])
     check_change(subscription, form)
-    about = subscription["subscription_id"]
-    if any(each["subscription_id"] == about and each["status"] == ASKED for each in books.payments.values()):
-        raise Refusal(409, PENDING_CHANGE)
+    waits = bool(form.get("collect_via_payment_link"))
+    if form.get("return_url") and not waits:
+        raise Refusal(422, "INVALID_REQUEST_BODY")
+    _make_way(books, subscription, form)
     if form.get("effective_at") == "next_billing_date":
         subscription["scheduled_change"] = _scheduled(books, subscription, form)
         tell(books, subscription)
@@ -196,7 +197,7 @@ def change_plan(books: Books, subscription: Thing, form: Thing) -> Thing | None:
     cost, payment = proration(books, subscription, form), None
     if cost > 0:
         number, metadata = card_of(books, subscription), form.get("metadata")
-        payment = books.charge(subscription, cost, "plan_change", number=number, metadata=metadata)
+        payment = books.charge(subscription, cost, "plan_change", number=number, metadata=metadata, waits=waits)
     elif cost < 0:
         customer_id = subscription["customer"]["customer_id"]
         books.wallet[customer_id] = books.wallet.get(customer_id, 0) - cost
@@ -204,9 +205,22 @@ def change_plan(books: Books, subscription: Thing, form: Thing) -> Thing | None:
     return payment
 
 
+def _make_way(books: Books, subscription: Thing, form: Thing) -> None:
+    """One change at a time; a page on which nobody has begun to pay can be given up for another."""
+    about = subscription["subscription_id"]
+    for payment in books.payments.values():
+        if payment["subscription_id"] == about and payment["status"] == ASKED:
+            if not form.get("cancel_older_payment_link"):
+                raise Refusal(409, PENDING_CHANGE)
+            payment["status"] = "cancelled"
+            books.tell("payment.cancelled", "payment", payment["payment_id"])
+
+
 def confirm(books: Books, session: Thing) -> None:
     """The bank lets the payment through, and what it was for takes effect."""
     payment, subscription = books.payments[session["payment_id"]], books.subscriptions[session["subscription_id"]]
+    if payment["status"] != ASKED:
+        raise Refusal(409, "CHECKOUT_SESSION_CONSUMED")
     books.settle(payment, None)
     _move(books, subscription, session["form"], books.product(session["form"]["product_id"]), payment)
 

@@ -9,12 +9,13 @@ from pytest_django import Settings
 
 from billing.providers.contract import Standing
 from billing.providers.dodo import Dodo
-from billing.providers.refusals import PaymentFailed
+from billing.providers.refusals import ConfirmationNeeded, PaymentFailed
 from billing.tests.dodo_shop import led_to, offered, paid, sold
+from billing.tests.stripe_buyer import press
 from core.errors import VendorProblem, VendorRefused, VendorTimeout, VendorUnavailable
 from sandbox.dodo import DodoSandbox
 
-LATER_DECLINED = "4000000000000341"
+LATER_DECLINED, ASKS_BANK = "4000000000000341", "4000002760003184"
 # The request arrives and is carried out, and the answer does not come.
 UNANSWERED = {
     "late": ({"delay": 1.5}, VendorTimeout),
@@ -84,6 +85,44 @@ def test_a_declined_card_leaves_the_plan(dodo):
     assert failed.value.details == {"reason": "card_declined"}
     now = Dodo().subscription(subscription_id)
     assert (now.standing, now.product_id == dearer) == (Standing.ACTIVE, False)
+
+
+def test_a_change_is_known_by_what_came_of_it_where_its_payment_is_not_told(dodo):
+    subscription_id, dearer = sold(dodo), dodo.add_product(9900)
+    dodo.tells_payment = False
+    dodo.set_card(subscription_id, LATER_DECLINED)
+    with pytest.raises(PaymentFailed):
+        Dodo().change_plan(subscription_id, product_id=dearer, at_period_end=False, once="up-1")
+    dodo.set_card(subscription_id, "4242424242424242")
+    Dodo().change_plan(subscription_id, product_id=dearer, at_period_end=False, once="up-2")
+    assert (Dodo().subscription(subscription_id).product_id, dodo.charged(subscription_id)) == (dearer, 9900)
+
+
+def test_a_bank_that_asks_is_answered_on_the_last_page_that_was_given(dodo):
+    subscription_id, dearer = sold(dodo), dodo.add_product(9900)
+    dodo.set_card(subscription_id, ASKS_BANK)
+    pages = []
+    for once in ("up-1", "up-2"):
+        with pytest.raises(ConfirmationNeeded) as asked:
+            Dodo().change_plan(
+                subscription_id, product_id=dearer, at_period_end=False, once=once, return_url="https://app.test/"
+            )
+        pages.append(asked.value.details["confirm_url"])
+    assert [press(page, "pay").status_code for page in pages] == [409, 303]
+    assert (Dodo().subscription(subscription_id).product_id, dodo.charged(subscription_id)) == (dearer, 9900)
+
+
+def test_an_account_without_such_pages_says_that_the_bank_asks(dodo):
+    subscription_id = sold(dodo)
+    dodo.set_card(subscription_id, ASKS_BANK)
+    refused = {"status": 422, "body": {"code": "INVALID_REQUEST_BODY", "message": "No."}}
+    payment = {"payment_id": "pay_1", "status": "requires_customer_action"}
+    dodo.books.payments["pay_1"] = payment
+    dodo.fail("subscriptions.change_plan", status=200, body={"payment_id": "pay_1"})
+    dodo.fail("subscriptions.change_plan", **refused)
+    with pytest.raises(ConfirmationNeeded) as asked:
+        Dodo().change_plan(subscription_id, product_id=dodo.add_product(9900), at_period_end=False, once="up-1")
+    assert asked.value.details == {"confirm_url": ""}
 
 
 # Money back

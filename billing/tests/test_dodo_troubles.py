@@ -56,7 +56,7 @@ VERBS: dict[str, tuple[str, Callable[[DodoSandbox, str], Any]]] = {
     "dispute": ("disputes.retrieve", lambda dodo, sub: Dodo().dispute("dp_1")),
 }
 # These ask for nothing but that it was done.
-SILENT = {"change_plan", "undo_scheduled_change", "cancel", "resume"}
+SILENT = {"undo_scheduled_change", "cancel", "resume"}
 WRITES = ("portal", "refund", "open_checkout", "cancel", "change_plan")
 every_verb = pytest.mark.parametrize("verb", VERBS)
 
