@@ -39,6 +39,8 @@ def known_page(pending: Subscription, provider: Provider) -> tuple[Checkout, Che
     is_late = Checkout.objects.filter(pk=page.pk, expires_at__lte=Now()).exists()
     if (state.page is Page.OPEN and not is_late) or state.page is Page.PAID:
         return page, state
+    if state.page is Page.OPEN:
+        _close_quietly(provider, page.provider_id)
     Checkout.objects.filter(pk=page.pk).delete()
     return None
 
@@ -103,7 +105,7 @@ def _with_owner() -> QuerySet[Checkout]:
 
 
 def _close_quietly(provider: Provider, checkout_id: str) -> None:
-    """Nobody has seen it, so nobody can pay there: it is closed for tidiness."""
+    """One that nobody is shown any more: where it stays open, what is paid there is honoured or given back."""
     try:
         provider.close_checkout(checkout_id)
     except Problem as problem:

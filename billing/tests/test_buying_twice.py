@@ -6,12 +6,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.models import OutgoingMail, Subscription
+from accounts.models import OutgoingMail, Plan, Subscription
 from accounts.usage import get_user_subscription
 from billing import leftovers
 from billing.models import BillingEvent, Checkout, Payment, Refund
 from billing.news import look_and_tell
 from billing.tests.buying import work
+from billing.tests.dodo_shop import led_to
+from billing.tests.shops import CHEAP, DodoShop, StripeShop
+from billing.tests.stripe_buyer import BASIC, stripe_at
 
 pytestmark = pytest.mark.django_db
 
@@ -136,3 +139,19 @@ def test_whoever_paid_for_one_plan_can_pay_on_no_other_page(api, either):
         assert either.net() == either.charges()[0]
     else:
         assert either.name == "stripe"
+
+
+def test_two_providers_paid_are_one_plan_and_one_payment(api, user, settings):
+    with stripe_at(settings) as stripe, led_to(settings) as dodo:
+        settings.OUTBOUND_ALLOWED_HOSTS = [stripe.address, dodo.address]
+        shops = [StripeShop(stripe), DodoShop(dodo)]
+        plan = Plan.objects.get(slug="pro")
+        Plan.objects.filter(pk=plan.pk).update(products={**plan.products, "stripe": BASIC})
+        pages = [each.open(api, "pro") for each in shops[::-1]]
+        # Dodo's cannot be closed; Stripe's is the one that is wanted.
+        assert [each.pay(page) for each, page in zip(shops[::-1], pages, strict=True)] == [303, 303]
+        for each in shops:
+            each.deliver()
+        assert get_user_subscription(user).provider == "stripe"
+        assert [each.net() for each in shops] == [CHEAP, 0]
+        assert letters() == 1
