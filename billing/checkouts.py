@@ -18,7 +18,7 @@ from billing.providers.contract import CheckoutState, Page, Provider
 from core.errors import Conflict, Problem
 
 # So long after its end a page is asked about yet: a payment may be under way.
-AFTERMATH = timedelta(days=3)
+AFTERMATH = timedelta(hours=6)
 
 log = structlog.get_logger(__name__)
 

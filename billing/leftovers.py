@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import structlog
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Subscription
@@ -17,6 +18,8 @@ from core.errors import Problem
 AT_ONCE = 200
 # A page is open for a day: what has none by then will have none.
 NEVER_OPENED = timedelta(days=1)
+# So long a provider that was away is asked again to close a page.
+CLOSING = timedelta(hours=1)
 # What could not be given back by then waits for staff, who have read of it in the log.
 PATIENCE = timedelta(days=7)
 
@@ -27,7 +30,9 @@ def tidy_checkouts() -> None:
     """May run twice at once: what is paid is settled under its user's lock, and what is over is over."""
     for page in checkouts.over()[:AT_ONCE]:
         _finish(page)
-    for page in checkouts.unwanted()[:AT_ONCE]:
+    # One that could not be closed at once; later, only whether it was paid in the end.
+    is_worth_asking = Q(expires_at__lte=Now()) | Q(subscription__updated_at__gte=Now() - CLOSING)
+    for page in checkouts.unwanted().filter(is_worth_asking)[:AT_ONCE]:
         _finish(page)
     pending = Subscription.objects.filter(status=Subscription.Status.PENDING, checkout=None)
     for row in pending.filter(created_at__lte=Now() - NEVER_OPENED).select_related("user")[:AT_ONCE]:

@@ -138,6 +138,20 @@ def test_a_checkout_that_was_paid_unheard_begins_when_it_is_tidied(api, user, ei
     assert not Checkout.objects.exists()
 
 
+def test_a_page_that_could_not_be_closed_is_closed_later(api, user, either):
+    first = either.open(api, "pro")
+    either.sandbox.fail("checkout.expire" if either.name == "stripe" else "checkouts.retrieve", status=500)
+    either.open(api, "agency")
+    assert Checkout.objects.count() == 2
+    leftovers.tidy_checkouts()
+    assert Checkout.objects.count() == (1 if either.name == "stripe" else 2)
+    assert (either.pay(first) == 303) == (either.name == "dodo")
+    Subscription.objects.filter(status="CANCELLED").update(updated_at=timezone.now() - timedelta(hours=2))
+    either.sandbox.reset()
+    leftovers.tidy_checkouts()
+    assert either.sandbox.calls == []
+
+
 def test_a_subscription_whose_page_never_opened_ends_after_a_day(api, user, either):
     either.fail("open", status=500)
     either.ask(api, "subscribe", "pro", provider=either.name)
