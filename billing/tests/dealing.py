@@ -1,5 +1,6 @@
 """One customer's dealings with one provider, as a test holds them: what is sent and asked, and what must hold."""
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -93,15 +94,15 @@ class Dealing(RuleBasedStateMachine):
             return given
         return giving[0] if giving else None
 
-    def pick(self, which: int, wanted: Callable[[Contract], bool]) -> Iterator[tuple[Contract, Sold]]:
+    def pick(self, chance: random.Random, wanted: Callable[[Contract], bool]) -> Iterator[tuple[Contract, Sold]]:
         found = [pair for pair in self.pairs() if not pair[0].is_over and wanted(pair[0])]
         if found:
-            yield found[which % len(found)]
+            yield chance.choice(found)
 
-    def pick_payment(self, which: int) -> Iterator[tuple[str, tuple[int, int]]]:
+    def pick_payment(self, chance: random.Random) -> Iterator[tuple[str, tuple[int, int]]]:
         found = [item for _, sold in self.pairs() for item in self.till.payments(sold.id).items()]
         if found:
-            yield found[which % len(found)]
+            yield chance.choice(found)
 
     def take_over(self) -> None:
         """Have the model follow the provider's books, where it cannot know what a verb met."""
