@@ -23,7 +23,7 @@ from billing.news import look_and_tell
 from billing.providers import PROVIDERS, configured
 from billing.providers.contract import Buyer, Checkout, CheckoutState, Page, Preview, Provider
 from billing.providers.refusals import PaymentDue, PaymentUnderWay, SubscriptionEnded
-from core.errors import Conflict, Invalid, Missing, NotConfigured, Problem
+from core.errors import Conflict, Invalid, Missing, NotConfigured, Problem, VendorRefused
 from core.ids import uuid7
 
 # So long what a preview showed is charged: the rest of the period hardly changes meanwhile.
@@ -167,9 +167,14 @@ def _open(user: User, provider: Provider, product_id: str, pending: Subscription
     known = Customer.objects.filter(user=user, provider=provider.name).values_list("customer_id", flat=True).first()
     buyer = Buyer(user_id=str(user.pk), email=user.email, name=user.full_name, customer_id=known or "")
     back = [f"{settings.PUBLIC_URL}{reverse(name)}" for name in ("billing-success", "billing-cancel")]
-    return provider.open_checkout(
-        buyer=buyer, product_id=product_id, ref=str(pending.pk), success_url=back[0], cancel_url=back[1], once=_once()
-    )
+    asked = {"product_id": product_id, "ref": str(pending.pk), "success_url": back[0], "cancel_url": back[1]}
+    try:
+        return provider.open_checkout(buyer=buyer, once=_once(), **asked)
+    except VendorRefused:
+        if not known:
+            raise
+        # Perhaps that customer is not there any more: then whoever pays becomes a new one.
+        return provider.open_checkout(buyer=replace(buyer, customer_id=""), once=_once(), **asked)
 
 
 def _close_the_others(user: User) -> None:

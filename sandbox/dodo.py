@@ -39,7 +39,9 @@ class DodoSandbox(DodoAccount):
             raise Refusal(422, "INVALID_REQUEST_BODY")
         for line in form["product_cart"]:
             self.books.product(line["product_id"])
-        if not form["customer"].get("customer_id") and "@" not in form["customer"]["email"]:
+        if customer_id := form["customer"].get("customer_id"):
+            found(self.books.customers, customer_id)
+        elif "@" not in form["customer"]["email"]:
             raise Refusal(422, "INVALID_REQUEST_BODY")
         session = self.new_session("checkout", form)
         links = {"checkout_url": session["url"], "client_secret": None, "payment_id": None, "publishable_key": None}

@@ -12,7 +12,7 @@ from accounts.identity.local import start_session
 from accounts.models import Plan, Subscription, User
 from accounts.usage import get_user_plan
 from billing import leftovers
-from billing.models import Checkout
+from billing.models import Checkout, Customer
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +49,13 @@ def test_a_page_that_could_not_be_opened_is_opened_the_next_time(api, user, eith
     assert (refused.status_code, refused.json()["code"]) == (503, "vendor_unavailable")
     assert not Checkout.objects.exists()
     assert either.pay(either.open(api)) == 303
+
+
+def test_a_customer_who_is_gone_there_can_buy_all_the_same(api, user, either):
+    Customer.objects.create(user=user, provider=either.name, customer_id="cus_gone")
+    either.buy(api)
+    assert get_user_plan(user).slug == "pro"
+    assert either.ask(api, "portal").status_code == 200
 
 
 def test_a_declined_card_can_be_followed_by_a_good_one(api, user, either):
