@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import DurationField, F, Q, QuerySet, Value
 from django.db.models.functions import Least, Now, Power
 
@@ -61,9 +61,17 @@ def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> bool
         "id": uuid7(), "provider": provider.name, "delivery_id": hint.id, "type": hint.type[:100], "body": body,
         "headers": orjson.dumps(kept).decode(), "about": orjson.dumps(_ids(hint)).decode(),
     })  # fmt: skip
-    if stored:
-        transaction.on_commit(partial(bell.ring, stored[0][0]))
+    for (event_id,) in stored:
+        _ring(event_id)
     return bool(stored)
+
+
+def _ring(event_id: UUID) -> None:
+    # Nearly always it is committed by now, and then that is cheaper than to ask for it.
+    if connection.in_atomic_block:
+        transaction.on_commit(partial(bell.ring, event_id))
+    else:
+        bell.ring(event_id)
 
 
 def unwatched(point: str, event: BillingEvent) -> None:

@@ -36,6 +36,30 @@ AN_EVENT = OpenApiRequest(
 KEPT = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in inbox.KEPT_HEADERS}
 
 
+def answer(provider: str, request: HttpRequest) -> HttpResponse:
+    """200 once a delivery is stored, whatever becomes of it; else why it is refused."""
+    try:
+        _take(provider, request)
+    except Exception as error:
+        refusal = answer_problem(error, {"request": request})
+        if refusal is None:
+            raise
+        return refusal
+    return HttpResponse(headers={"Content-Type": "text/plain", "Content-Length": "0"})
+
+
+def _take(provider: str, request: HttpRequest) -> None:
+    require_length(request)
+    told = request.META.get("CONTENT_LENGTH", "")
+    try:
+        inbox.receive(provider, bounded_body(request), _headers(request))
+    except Problem as problem:
+        size = int(told) if told.isdecimal() else 0
+        about = {"address": client_address(request), "request_id": request.request_id}  # type: ignore[attr-defined]
+        count_refused(provider, problem, size=size, **about)
+        raise
+
+
 class Webhook(APIView):
     """Events of a payment provider."""
 
@@ -46,27 +70,9 @@ class Webhook(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """A delivery does not go through REST framework, which would take longer than all that is done about it."""
-        if request.method != "POST":
-            return super().dispatch(request, *args, **kwargs)
-        try:
-            self.take(request)
-        except Exception as error:
-            answer = answer_problem(error, {"request": request})
-            if answer is None:
-                raise
-            return answer
-        return HttpResponse(b"")
-
-    def take(self, request: HttpRequest) -> None:
-        require_length(request)
-        told = request.META.get("CONTENT_LENGTH", "")
-        try:
-            inbox.receive(self.provider, bounded_body(request), _headers(request))
-        except Problem as problem:
-            size = int(told) if told.isdecimal() else 0
-            about = {"address": client_address(request), "request_id": request.request_id}  # type: ignore[attr-defined]
-            count_refused(self.provider, problem, size=size, **about)
-            raise
+        if request.method == "POST":
+            return answer(self.provider, request)
+        return super().dispatch(request, *args, **kwargs)
 
 
 class DodoWebhook(Webhook):

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from standardwebhooks import Webhook
 
@@ -88,6 +89,7 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
+@lru_cache(maxsize=32)
 def _key(secret: str) -> bytes:
     # Decoded here: the library drops what is not base64 and signs with whatever is left.
     text = secret.strip().removeprefix("whsec_").rstrip("=")
