@@ -8,6 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import Plan, Subscription, User
+from accounts.subscriptions import Paid, settle
 from accounts.usage import ensure_live_subscription
 from billing import upkeep
 from billing.models import BillingEvent, Payment, Refund
@@ -147,6 +148,18 @@ def test_one_that_made_way_for_another_does_not_come_back_when_that_one_ends(api
     ensure_live_subscription(user)
     look_at_subscription(PROVIDERS[till.name](), bought)
     assert status_of(user) == ("free", "ACTIVE")
+
+
+def test_what_an_earlier_look_found_does_not_undo_what_a_later_one_did(user, till, bought):
+    row = Subscription.objects.select_related("plan").get(user=user, provider_id=bought)
+    assert row.seen_at
+    earlier = Paid(
+        provider=till.name, provider_id=bought, status="PAST_DUE", plan=row.plan, period_start=None,
+        period_end=row.current_period_end, cancel_at_period_end=False, grace_until=row.current_period_end,
+        downgrade_to=None, seen_at=row.seen_at - timedelta(seconds=1),
+    )  # fmt: skip
+    assert not settle(user.pk, ref=None, paid=earlier).is_news
+    assert status_of(user) == ("pro", "ACTIVE")
 
 
 # What no event told
