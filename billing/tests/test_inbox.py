@@ -28,7 +28,8 @@ def sender(settings: Settings):
 
 def arrive(sender, *, delivery: str = "") -> int:
     body = sender.event()
-    return send(sender.name, body, sender.sign(body, delivery=delivery)).status_code
+    status: int = send(sender.name, body, sender.sign(body, delivery=delivery)).status_code
+    return status
 
 
 def test_a_delivery_that_comes_again_is_stored_once(sender):
