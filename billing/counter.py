@@ -1,23 +1,15 @@
 """What staff do about money that only its provider can do: each verb asks there, and then looks at what came of it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-
-from django.db.models import Q, Sum
-from django.db.models.functions import Now
-
 from accounts.models import Subscription
 from billing.cards import look_at_every_card
 from billing.models import Payment, Refund
 from billing.news import tell
 from billing.providers import PROVIDERS
 from billing.providers.contract import Provider
-from billing.settling import database_now, look_at_payment, look_at_refund, look_at_subscription
-from core.errors import Conflict, Invalid, NotConfigured
+from billing.refunding import UNCLEAR, alone_with, count_failed, given_back, send_back
+from billing.settling import look_at_payment, look_at_refund, look_at_subscription
+from core.errors import Conflict, Invalid, NotConfigured, VendorProblem
 
-# Longer than a provider may take for all that a refund asks of it.
-LEASE = timedelta(minutes=5)
 PAID = (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED)
 
 
@@ -27,10 +19,10 @@ class GivenBackMeanwhile(Conflict):
     code = "given_back_meanwhile"
 
 
-class BeingGivenBack(Conflict):
-    """Somebody is giving this payment back right now."""
+class PerhapsGivenBack(VendorProblem):
+    """The provider has not said whether it gave this back. Look again in five minutes, before which nothing is sent."""
 
-    code = "being_given_back"
+    code = "perhaps_given_back"
 
 
 class NotSoMuch(Invalid):
@@ -45,37 +37,30 @@ class NoProvider(Invalid):
     code = "no_provider"
 
 
-def given_back(payment: Payment) -> int:
-    """What has been asked back of it already, done or under way."""
-    going = payment.refunds.exclude(status=Refund.Status.FAILED).aggregate(total=Sum("amount"))["total"] or 0
-    return max(going, payment.refunded)
-
-
 def left_of(payment: Payment) -> int:
     return payment.amount - given_back(payment) if payment.status in PAID else 0
 
 
-def refund(payment: Payment, *, amount: int, reason: str, seen: int) -> Refund | None:
-    """Give back this much; `seen` is what had been given back when it was decided, so that a second click does nothing.
-
-    None where the provider has done it and does not yet say so: an event will.
-    """
+def refund(payment: Payment, *, amount: int, reason: str, seen: int) -> Refund:
+    """Give back this much; `seen` is what had been given back when it was decided: a second click does nothing."""
     provider = _provider(payment.provider)
-    with _alone_with(payment):
-        payment.refresh_from_db()
-        if given_back(payment) != seen:
-            raise GivenBackMeanwhile
-        if not 0 < amount <= left_of(payment):
-            raise NotSoMuch(details={"left": left_of(payment), "currency": payment.currency})
-        # One that failed is no reason not to try again; until then, whoever tries again means the same one.
-        failed = payment.refunds.filter(status=Refund.Status.FAILED).count()
-        found = provider.refund(
-            payment.provider_id,
-            amount=None if amount == payment.amount else amount,
-            reason=reason,
-            once=f"refund:{payment.pk}:{seen}:{failed}",
-        )
-        return look_at_refund(provider, found.id)
+    try:
+        with alone_with(payment):
+            return _refund(provider, payment, amount=amount, reason=reason, seen=seen)
+    except UNCLEAR as problem:
+        raise PerhapsGivenBack(details={"because": problem.code}) from problem
+
+
+def _refund(provider: Provider, payment: Payment, *, amount: int, reason: str, seen: int) -> Refund:
+    payment.refresh_from_db()
+    if given_back(payment) != seen:
+        raise GivenBackMeanwhile
+    if not 0 < amount <= left_of(payment):
+        raise NotSoMuch(details={"left": left_of(payment), "currency": payment.currency})
+    # Until one has failed, whoever tries again means the same one.
+    once = f"refund:{payment.pk}:{seen}:{count_failed(payment)}"
+    whole = amount == payment.amount
+    return send_back(provider, payment, amount=None if whole else amount, reason=reason, once=once)
 
 
 def cancel(subscription: Subscription, *, now: bool) -> Subscription:
@@ -109,19 +94,6 @@ def _look_at(provider: Provider, payment_id: str) -> Payment | None:
             look_at_refund(provider, each.provider_id)
         payment.refresh_from_db()
     return payment
-
-
-@contextmanager
-def _alone_with(payment: Payment) -> Iterator[None]:
-    """Nobody else gives back of it meanwhile. A lease and not a lock: no transaction stays open while a bank thinks."""
-    until = database_now() + LEASE
-    free = Payment.objects.filter(Q(refunding_until=None) | Q(refunding_until__lt=Now()), pk=payment.pk)
-    if not free.update(refunding_until=until):
-        raise BeingGivenBack
-    try:
-        yield
-    finally:
-        Payment.objects.filter(pk=payment.pk, refunding_until=until).update(refunding_until=None)
 
 
 def _provider(name: str) -> Provider:

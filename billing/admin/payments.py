@@ -14,6 +14,7 @@ from billing import counter
 from billing.admin.money import MoneyAdmin, events_about, refunds_in
 from billing.amounts import in_coins, plain, told
 from billing.models import Invoice, Payment, PaymentMethod, Refund
+from billing.refunding import given_back
 from core.admin import Asked, Between, ReadOnlyAdmin, counted, one_of
 from core.errors import Problem
 
@@ -33,7 +34,7 @@ class RefundAsked(Asked):
     seen = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, given: Any, *, payment: Payment) -> None:
-        first = {"amount": plain(counter.left_of(payment), payment.currency), "seen": counter.given_back(payment)}
+        first = {"amount": plain(counter.left_of(payment), payment.currency), "seen": given_back(payment)}
         super().__init__(given, initial=first)
         self.payment = payment
         self.fields["amount"].label = f"Amount, {payment.currency}"
@@ -106,12 +107,12 @@ class PaymentAdmin(MoneyAdmin):
         except Problem as problem:
             self.message_user(request, f"{problem.message} ({problem.code})", messages.ERROR)
             # Whether it was done is not known: who tried is.
-            self.note(request, [payment], f"Tried to give {wanted} back: {problem.code}.")
+            because = problem.details.get("because", problem.code)
+            self.note(request, [payment], f"Tried to give {wanted} back: {because}.")
             return
-        given = told(found.amount, found.currency) if found else wanted
+        given = told(found.amount, found.currency)
         self.note(request, [payment], f"Gave {given} back: {asked['reason']}")
-        state = found.status.lower() if found else "not told yet"
-        self.message_user(request, f"{given} goes back; the provider says: {state}.")
+        self.message_user(request, f"{given} goes back; the provider says: {found.status.lower()}.")
 
     @admin.action(description="Look again at the provider", permissions=["look"])
     def look_again(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:

@@ -1,5 +1,6 @@
 """What staff do about money at the desk: at both providers, asked first, once, kept with who did it, errors told."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from accounts.models import OutgoingMail, Subscription, User
 from accounts.usage import get_user_subscription
 from billing import counter
 from billing.models import Payment, Refund
+from billing.refunding import BeingGivenBack, given_back
 from billing.tests.shops import CHEAP
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +58,10 @@ def said(answer):
 
 def give_back(client, payment, amount="9.00", seen=0):
     return act(client, "refund", payment, amount=amount, reason="Asked for it", seen=seen, **YES)
+
+
+def let_the_lease_run_out():
+    Payment.objects.update(refunding_until=timezone.now() - timedelta(seconds=1))
 
 
 # Giving back
@@ -108,9 +114,10 @@ def test_an_amount_that_is_none_is_asked_for_again(amount, desk, payment, either
 def test_what_the_provider_refuses_is_told_and_kept_and_can_be_tried_again(desk, payment, either):
     either.fail("refund", status=500)
     answer = give_back(desk, payment)
-    assert "(vendor_unavailable)" in said(answer)
+    assert "(perhaps_given_back)" in said(answer)
     assert "vendor_unavailable" in LogEntry.objects.get(object_id=str(payment.pk)).change_message
     either.sandbox.reset()
+    let_the_lease_run_out()
     assert "goes back" in said(give_back(desk, payment))
     assert either.refunds() == [CHEAP]
 
@@ -118,8 +125,23 @@ def test_what_the_provider_refuses_is_told_and_kept_and_can_be_tried_again(desk,
 def test_an_answer_that_was_lost_gives_back_once(desk, payment, either):
     either.lose("refund")
     assert "goes back" not in said(give_back(desk, payment))
+    let_the_lease_run_out()
     assert "goes back" in said(give_back(desk, payment))
     assert either.refunds() == [CHEAP]
+
+
+@pytest.mark.parametrize("trouble", [{"delay": 1.2}, {"status": 504}, {"truncate": 0}])
+def test_a_part_that_may_be_on_its_way_is_not_sent_again(desk, payment, either, settings, trouble):
+    settings.STRIPE_SECONDS = settings.DODO_SECONDS = 0.4
+    either.fail("refund", **trouble)
+    assert "(perhaps_given_back)" in said(give_back(desk, payment, "1.00"))
+    settings.STRIPE_SECONDS = settings.DODO_SECONDS = 10.0
+    assert "(being_given_back)" in said(give_back(desk, payment, "1.00"))
+    time.sleep(trouble.get("delay", 0))
+    let_the_lease_run_out()
+    give_back(desk, payment, "1.00")
+    either.deliver()
+    assert either.refunds() == [100]
 
 
 def test_what_failed_or_is_still_under_way_is_counted_as_such(user):
@@ -127,7 +149,7 @@ def test_what_failed_or_is_still_under_way_is_counted_as_such(user):
     payment = Payment.objects.create(**row, provider_id="in_1", amount=900, reason="new", status="SUCCEEDED")
     Refund.objects.create(**row, payment=payment, provider_id="re_1", amount=300, status="PENDING")
     Refund.objects.create(**row, payment=payment, provider_id="re_2", amount=500, status="FAILED")
-    assert (counter.given_back(payment), counter.left_of(payment)) == (300, 600)
+    assert (given_back(payment), counter.left_of(payment)) == (300, 600)
     payment.status = "FAILED"
     assert counter.left_of(payment) == 0
 
@@ -140,7 +162,7 @@ def test_two_who_give_back_at_once_give_back_once(api, either):
     def refund(_):
         try:
             return counter.refund(Payment.objects.get(pk=payment.pk), amount=CHEAP, reason="", seen=0) is not None
-        except (counter.BeingGivenBack, counter.GivenBackMeanwhile):
+        except (BeingGivenBack, counter.GivenBackMeanwhile):
             return False
         finally:
             connection.close()
