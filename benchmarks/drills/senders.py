@@ -19,7 +19,9 @@ def send(url: str, provider: str, signed: Signed) -> int:
     body, headers = signed
     try:
         connection = _connection(url)
-        connection.request("POST", f"/api/billing/webhook/{provider}/", body, headers)
+        # It may have answered, and hung up, before it was told all.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("POST", f"/api/billing/webhook/{provider}/", body, headers)
         answer = connection.getresponse()
         answer.read()
         if answer.status == TOO_LARGE:
