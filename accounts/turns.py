@@ -11,11 +11,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Subscription
-from core.errors import Conflict, VendorTimeout
+from core.errors import UNCLEAR, Conflict
 
 # Longer than all that one change asks of a provider.
 LEASE = timedelta(minutes=2)
-# What was not answered in time may still be carried out.
+# What was not answered, or by a gateway only, may still be carried out.
 AFTERMATH = timedelta(seconds=15)
 
 
@@ -36,7 +36,7 @@ def turn(subscription: Subscription) -> Iterator[None]:
     ours = row.filter(changing_until=row.values_list("changing_until", flat=True).get())
     try:
         yield
-    except VendorTimeout:
+    except UNCLEAR:
         ours.update(changing_until=Now() + AFTERMATH)
         raise
     except BaseException:

@@ -6,9 +6,9 @@ from billing.models import Payment, Refund
 from billing.news import tell
 from billing.providers import PROVIDERS
 from billing.providers.contract import Provider
-from billing.refunding import UNCLEAR, alone_with, count_failed, given_back, send_back
+from billing.refunding import alone_with, count_failed, given_back, send_back
 from billing.settling import look_at_payment, look_at_refund, look_at_subscription
-from core.errors import Conflict, Invalid, NotConfigured, VendorProblem
+from core.errors import UNCLEAR, Conflict, Invalid, NotConfigured, VendorProblem
 
 PAID = (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED)
 

@@ -10,12 +10,10 @@ from django.db.models.functions import Now
 from billing.models import Payment, Refund
 from billing.providers.contract import Provider
 from billing.settling import database_now, look_at_refund
-from core.errors import Conflict, VendorAnswerInvalid, VendorAnswerTooLarge, VendorUnavailable
+from core.errors import UNCLEAR, Conflict, VendorUnavailable
 
 # Longer than a provider may take for all that a refund asks of it, and for what it does after we stopped waiting.
 LEASE = timedelta(minutes=5)
-# After these nobody knows whether it was done: a gateway gives up while the provider behind it still works.
-UNCLEAR = (VendorUnavailable, VendorAnswerInvalid, VendorAnswerTooLarge)
 
 
 class BeingGivenBack(Conflict):

@@ -209,3 +209,7 @@ class AddressRefused(VendorProblem):
 
     code = "address_refused"
     status = 400
+
+
+# After these nobody knows whether what was asked for is done: a gateway gives up while a server behind it works on.
+UNCLEAR = (VendorUnavailable, VendorAnswerInvalid, VendorAnswerTooLarge)
