@@ -58,8 +58,9 @@ class Dealing(RuleBasedStateMachine):
         self.bag.extend(self.till.take())
         for contract, sold in self.pairs():
             if sold.is_over and not contract.is_over:
-                # We ended it ourselves, which is right only where another one is given.
-                assert [each for each in self.model.giving() if each is not contract], sold
+                # We ended it ourselves, which is right where another one is given, or nobody paid in time.
+                is_unpaid = bool(contract.owed) and not contract.in_grace(self.model.day)
+                assert is_unpaid or [each for each in self.model.giving() if each is not contract], sold
                 self.model.refuse(contract)
 
     # Looking
