@@ -137,11 +137,14 @@ def plan_downgrade(subscription: Subscription, plan: Plan | None) -> None:
         _live(subscription.user_id).filter(pk=subscription.pk).update(downgrade_to_plan=plan, updated_at=Now())
 
 
-def end_lapsed(user_id: UUID) -> list[Subscription]:
-    """End what was paid until now and no longer; its user is on Free from here."""
+def end_lapsed(user_id: UUID, *, is_heard: bool = True) -> list[Subscription]:
+    """End what was paid until now and no longer; its user is on Free from here.
+
+    Unless `is_heard`, what only its provider's silence speaks against stays: perhaps it is being charged for.
+    """
     with transaction.atomic():
         _lock(user_id)
-        over = list(_live(user_id).filter(lapsed()).select_related("plan", "user"))
+        over = list(_live(user_id).filter(lapsed() if is_heard else _said_to_end()).select_related("plan", "user"))
         for each in over:
             # When its time was up, not when that was noticed: perhaps in the next month.
             each.ended_at = each.grace_until if each.status == Status.PAST_DUE else each.current_period_end
@@ -154,14 +157,28 @@ def end_lapsed(user_id: UUID) -> list[Subscription]:
 
 def lapsed() -> Q:
     """Live rows that nothing is paid for any more."""
-    cancelled = Q(status=Status.CANCELING, current_period_end__lte=Now())
-    granted = Q(status=Status.ACTIVE, provider_id=None, current_period_end__lte=Now())
     # The provider has not said for long what became of it, or has no such subscription any more.
     patience = timedelta(days=settings.BILLING_GRACE_DAYS)
     unheard = Q(
         status__in=(Status.ACTIVE, Status.TRIAL), provider_id__isnull=False, current_period_end__lte=Now() - patience
     )
-    return cancelled | granted | unheard | Q(status=Status.PAST_DUE, grace_until__lte=Now())
+    return _said_to_end() | unheard
+
+
+def owed_in_vain() -> Q:
+    """Rows that ended unpaid here, while their provider may still try to charge for them."""
+    return Q(status=Status.EXPIRED, is_over=False, provider_id__isnull=False, grace_until__lte=Now())
+
+
+def mark_over(subscription: Subscription) -> None:
+    """That its provider has no such subscription, and so charges nothing for it."""
+    Subscription.objects.filter(owed_in_vain(), pk=subscription.pk).update(is_over=True, updated_at=Now())
+
+
+def _said_to_end() -> Q:
+    cancelled = Q(status=Status.CANCELING, current_period_end__lte=Now())
+    granted = Q(status=Status.ACTIVE, provider_id=None, current_period_end__lte=Now())
+    return cancelled | granted | Q(status=Status.PAST_DUE, grace_until__lte=Now())
 
 
 def _lock(user_id: UUID) -> None:

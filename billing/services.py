@@ -270,9 +270,10 @@ def _provider(name: str | None) -> Provider:
 
 
 def _product(plan: Plan, provider: Provider) -> str:
-    if not plan.is_public or not plan.price or not plan.products.get(provider.name):
+    product_id = plan.product_at(provider.name)
+    if not plan.is_public or not plan.price or not product_id:
         raise NotForSale(details={"plan": plan.slug})
-    return str(plan.products[provider.name])
+    return product_id
 
 
 def _customer(live: Subscription, provider: Provider) -> str:

@@ -4,13 +4,14 @@ No look is taken inside a transaction. What is found is written under the lock o
 later has been written already: whatever changed since then sends an event of its own.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, Settled, settle
@@ -87,7 +88,9 @@ def database_now() -> datetime:
 
 
 def plan_of(provider: str, product_id: str) -> Plan:
-    plan = Plan.objects.filter(**{f"products__{provider}": product_id}).first()
+    """By the name it is sold under, or by one that it had: a price is never changed there, but given a new name."""
+    named = Q(products__contains={provider: product_id}) | Q(products__contains={provider: [product_id]})
+    plan = Plan.objects.filter(named).first()
     if plan is None:
         raise NotConfigured(f"No plan is called {product_id} by {provider}.", details={"product": product_id})
     return plan
@@ -95,12 +98,29 @@ def plan_of(provider: str, product_id: str) -> Plan:
 
 def _paid(provider: str, found: Subscribed, begun: datetime) -> Paid:
     return Paid(
-        provider=provider, provider_id=found.id, status=_status(found, begun), plan=plan_of(provider, found.product_id),
+        provider=provider, provider_id=found.id, status=_status(found, begun), plan=_plan(provider, found),
         period_start=found.period_start, period_end=found.period_end,
         cancel_at_period_end=found.cancels_at_end or found.standing == Standing.ENDED,
+def _plan(provider: str, found: Subscribed) -> Plan:
+    """Whoever has one and is charged for it keeps it, whatever it is called by now."""
+    try:
+        return plan_of(provider, found.product_id)
+    except NotConfigured:
+        if not (known := _bought(provider, found.id).select_related("plan").first()):
+            raise
+        log.error("product_of_no_plan", provider=provider, product=found.product_id, kept=known.plan.slug)
+        return known.plan
+
+
+def _next_plan(provider: str, found: Subscribed) -> Plan | None:
+    with suppress(NotConfigured):
+        return plan_of(provider, found.scheduled_product_id) if found.scheduled_product_id else None
+    log.error("product_of_no_plan", provider=provider, product=found.scheduled_product_id)
+    return None
+
+
         grace_until=_grace(found) if found.standing == Standing.PAST_DUE else None,
-        downgrade_to=plan_of(provider, found.scheduled_product_id) if found.scheduled_product_id else None,
-        seen_at=begun, is_over=found.standing == Standing.ENDED,
+        downgrade_to=_next_plan(provider, found), seen_at=begun, is_over=found.standing == Standing.ENDED,
     )  # fmt: skip
 
 

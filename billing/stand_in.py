@@ -25,7 +25,7 @@ def put_on_sale() -> list[dict[str, Any]]:
             plan.save(update_fields=["products"])
     return [
         {
-            "id": plan.products[PROVIDER],
+            "id": plan.product_at(PROVIDER),
             "name": plan.name,
             "price": plan.price,
             "currency": plan.currency,

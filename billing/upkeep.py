@@ -3,9 +3,9 @@
 Each may run twice at once: whatever it does for one user, it does under that user's lock, or the provider decides.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from datetime import timedelta
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -14,86 +14,96 @@ from django.db.models.functions import Now
 
 from accounts.mail import owe_mail
 from accounts.models import Subscription
-from accounts.subscriptions import end_lapsed, lapsed
+from accounts.subscriptions import end_lapsed, lapsed, mark_over, owed_in_vain
 from billing.cards import look_at_every_card
 from billing.models import Payment
-from billing.news import tell
-from billing.providers import PROVIDERS
-from billing.providers.contract import Provider
+from billing.news import look_and_tell, tell
+from billing.providers.contract import Provider, Standing
+from billing.rounds import Round
 from billing.settling import STATES, look_at_payment, look_at_subscription
-from core.errors import Problem
 
 Status = Subscription.Status
-AT_ONCE = 500
 LATELY = timedelta(days=60)
-# A provider that has failed so often running is not asked any more in this round.
-MOST_SILENCES = 5
 
 log = structlog.get_logger(__name__)
 
 
 def end_all_lapsed() -> int:
     """Whoever has paid until now and no longer is on Free from now. Asked last: perhaps it was paid meanwhile."""
-    ended, silent = 0, Counter[str]()
+    ended, unheard, tour = 0, 0, Round()
     live = Subscription.objects.filter(status__in=Subscription.LIVE).select_related("user", "plan")
-    for subscription in live.filter(lapsed()).order_by("pk")[:AT_ONCE]:
-        if subscription.provider_id:
-            _look(subscription, silent)
+    for subscription in tour.over(live.filter(lapsed())):
+        is_heard = not subscription.provider_id or _look(subscription, tour) is not None
         with transaction.atomic():
-            over = end_lapsed(subscription.user_id)
+            over = end_lapsed(subscription.user_id, is_heard=is_heard)
             for each in over:
                 owe_mail(each.user, "subscription_ended")
         ended += len(over)
+        unheard += not (is_heard or over)
+    if unheard:
+        # Perhaps they are charged for it: whoever can mend that has to, and nobody is taken what they pay for.
+        log.error("lapsed_and_not_heard_of", subscriptions=unheard)
+    _stop_dunning(tour)
     return ended
 
 
 def process_scheduled_downgrades() -> int:
     """Look where a cheaper plan should have begun by now, at midnight, whether or not an event said so."""
-    due, silent = _paid().filter(downgrade_to_plan__isnull=False, current_period_end__lte=Now()), Counter[str]()
-    return sum(_look(subscription, silent) for subscription in _every(due.filter(status__in=Subscription.LIVE)))
+    due, tour = _paid().filter(downgrade_to_plan__isnull=False, current_period_end__lte=Now()), Round()
+    return sum(_look(each, tour) or False for each in tour.over(due.filter(status__in=Subscription.LIVE)))
 
 
-def reconcile() -> int:
+def reconcile(*, since: datetime | None = None, wait: Callable[[float], None] = time.sleep) -> int:
     """Look at everything that is paid for; what differs is put right, counted and said.
 
-    Also at what ended here lately and perhaps not there: whoever is charged for it again shall have it again.
+    Also at what ended here lately and perhaps not there: whoever is charged for it again shall have it again. What was
+    looked at longest ago comes first, so that the next round goes on where this one had to stop.
     """
-    silent, lately = Counter[str](), Q(is_over=False, ended_at__gte=Now() - LATELY)
+    lately = Q(is_over=False, ended_at__gte=Now() - LATELY)
     rows = _paid().filter(Q(status__in=Subscription.LIVE) | lately)
-    return sum(_look(subscription, silent, with_payments=True) for subscription in _every(rows))
+    rows = rows.filter(Q(seen_at=None) | Q(seen_at__lt=since)) if since else rows
+    tour = Round(wait=wait)
+    return sum(_look(each, tour, with_payments=True) or False for each in tour.over(rows, is_paced=True))
 
 
 def _paid() -> QuerySet[Subscription]:
-    return Subscription.objects.filter(provider_id__isnull=False).select_related("user", "plan").order_by("pk")
+    return Subscription.objects.filter(provider_id__isnull=False).select_related("user", "plan")
 
 
-def _every(rows: QuerySet[Subscription]) -> Iterator[Subscription]:
-    last = None
-    while batch := list((rows.filter(pk__gt=last) if last else rows)[:AT_ONCE]):
-        yield from batch
-        last = batch[-1].pk
+def _stop_dunning(tour: Round) -> None:
+    """Nobody is charged for what they do not have any more: asked again until its provider has ended it as well."""
+    for subscription in tour.over(_paid().filter(owed_in_vain())):
+        tour.ask(subscription, _end_unless_paid)
 
 
-def _look(subscription: Subscription, silent: Counter[str], *, with_payments: bool = False) -> bool:
-    """Whether something had to be put right; what cannot be asked now is asked the next time."""
-    provider = PROVIDERS[subscription.provider]()
-    if silent[provider.name] >= MOST_SILENCES:
+def _end_unless_paid(provider: Provider, subscription: Subscription) -> bool:
+    subscription_id = subscription.provider_id or ""
+    found = provider.subscription(subscription_id)
+    if found is None:
+        mark_over(subscription)
         return False
+    if found.standing is Standing.PAST_DUE:
+        provider.cancel(subscription_id, now=True)
+        log.info("unpaid_subscription_ended", provider=provider.name, subscription=str(subscription.pk))
+    # Or it has been paid for in the meantime, and is given again.
+    return look_and_tell(provider, subscription_id) is not None
+
+
+def _look(subscription: Subscription, tour: Round, *, with_payments: bool = False) -> bool | None:
+    """Whether something had to be put right; None where the provider could not be asked, and is asked the next time."""
+    return tour.ask(subscription, lambda provider, each: _put_right(provider, each, with_payments=with_payments))
+
+
+def _put_right(provider: Provider, subscription: Subscription, *, with_payments: bool) -> bool:
     before = (subscription.status, subscription.plan_id, subscription.current_period_end)
-    try:
-        settled = look_at_subscription(provider, subscription.provider_id or "")
-        if with_payments:
-            _look_at_payments(provider, subscription)
-        if settled is None:
-            return False
-        tell(provider, settled)
-        if with_payments:
-            look_at_every_card(provider, settled.subscription.user_id)
-    except Problem as problem:
-        log.warning("subscription_not_looked_at", subscription=str(subscription.pk), code=problem.code)
-        silent[provider.name] += problem.retryable
+    settled = look_at_subscription(provider, subscription.provider_id or "")
+    if with_payments:
+        _look_at_payments(provider, subscription)
+    if settled is None:
         return False
-    silent[provider.name] = 0
+    tell(provider, settled)
+    if with_payments:
+        look_at_every_card(provider, settled.subscription.user_id)
     now = settled.subscription
     drifted = (now.status, now.plan_id, now.current_period_end) != before
     if drifted:

@@ -1,0 +1,194 @@
+"""What time takes from nobody who pays, and whom it has charged no more; and rounds over many, at a pace."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import OutgoingMail, Plan, Subscription, User
+from billing import upkeep
+from billing.models import Payment
+from billing.tests.buying import plan_id
+from billing.tests.post import arrive, move_rows, pass_days
+from billing.tests.tills import AnyTill, till_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=["stripe", "dodo"])
+def till(request: pytest.FixtureRequest, settings: Any, db: None) -> Iterator[AnyTill]:
+    with till_of(request.param, settings) as found:
+        yield found
+
+
+@pytest.fixture
+def bought(api: APIClient, till: AnyTill) -> str:
+    """Pro, paid for and known here; its id at the provider."""
+    till.press(open_page(api), action="pay")
+    arrive(till)
+    return till.sold()[0].id
+
+
+def open_page(api: APIClient) -> str:
+    answer = api.post("/api/billing/subscribe/", {"plan_id": plan_id("pro")}, format="json")
+    assert answer.status_code == 201, answer.content
+    return str(answer.json()["checkout_url"])
+
+
+def status_of(user: User) -> tuple[str, str]:
+    live = Subscription.objects.select_related("plan").get(user=user, status__in=Subscription.LIVE)
+    return live.plan.slug, live.status
+
+
+def rename(till: AnyTill, *products: str) -> None:
+    named = products[0] if len(products) == 1 else [*products]
+    Plan.objects.filter(slug="pro").update(products={till.name: named})
+
+
+def product_of(till: AnyTill) -> str:
+    return next(product for product, slug in till.plans.items() if slug == "pro")
+
+
+def owe_and_lapse(till: AnyTill) -> None:
+    till.set_card(works=False)
+    pass_days(till, 30)
+    arrive(till)
+    pass_days(till, 7)
+    till.take()
+
+
+# A new price
+
+
+def test_whoever_bought_at_an_old_price_keeps_the_plan_and_its_renewals_are_booked(user, till, bought):
+    rename(till, "made_dearer", product_of(till))
+    pass_days(till, 30)
+    arrive(till)
+    move_rows(7)
+    assert upkeep.end_all_lapsed() == 0
+    assert status_of(user) == ("pro", "ACTIVE")
+    assert {row.provider_id for row in Payment.objects.filter(status="SUCCEEDED")} == {*till.payments(bought)}
+
+
+def test_a_plan_is_sold_under_the_first_of_its_names(api, user, till):
+    rename(till, till.offer("pro", 4900), product_of(till))
+    till.press(open_page(api), action="pay")
+    arrive(till)
+    assert status_of(user) == ("pro", "ACTIVE")
+
+
+def test_a_name_that_staff_took_off_the_plan_takes_it_from_nobody_who_has_it(api, user, till, bought):
+    rename(till, "made_dearer")
+    pass_days(till, 30)
+    arrive(till)
+    move_rows(7)
+    assert upkeep.end_all_lapsed() == 0
+    assert status_of(user) == ("pro", "ACTIVE")
+    assert {row.provider_id for row in Payment.objects.filter(status="SUCCEEDED")} == {*till.payments(bought)}
+    assert api.post("/api/billing/cancel/").status_code == 200
+
+
+# A provider that says nothing
+
+
+def test_a_provider_that_is_away_takes_a_plan_from_nobody(user, till, bought):
+    till.sandbox.stop()
+    try:
+        move_rows(30 + 7)
+        assert upkeep.end_all_lapsed() == 0
+        assert status_of(user) == ("pro", "ACTIVE")
+    finally:
+        till.sandbox.start()
+
+
+def test_a_key_that_is_refused_takes_a_plan_from_nobody(user, till, bought, settings):
+    setattr(settings, "STRIPE_SECRET_KEY" if till.name == "stripe" else "DODO_API_KEY", "withdrawn")
+    move_rows(30 + 7)
+    assert upkeep.end_all_lapsed() == 0
+    assert status_of(user) == ("pro", "ACTIVE")
+
+
+# What was owed too long
+
+
+def test_what_was_owed_too_long_ends_at_its_provider_too_and_is_never_charged_for(user, till, bought):
+    owe_and_lapse(till)
+    upkeep.end_all_lapsed()
+    assert status_of(user) == ("free", "ACTIVE")
+    [sold] = till.sold()
+    assert sold.is_over
+    arrive(till)
+    assert Subscription.objects.get(provider_id=bought).is_over
+    assert OutgoingMail.objects.filter(user=user, template="subscription_ended").count() == 1
+
+
+def test_what_was_owed_too_long_is_ended_once_its_provider_is_back(user, till, bought):
+    owe_and_lapse(till)
+    till.sandbox.stop()
+    upkeep.end_all_lapsed()
+    till.sandbox.start()
+    assert status_of(user) == ("free", "ACTIVE")
+    assert not till.sold()[0].is_over
+    move_rows(100)
+    upkeep.end_all_lapsed()
+    assert till.sold()[0].is_over
+
+
+def test_what_was_owed_too_long_and_is_paid_after_all_is_given_and_not_ended(user, till, bought):
+    owe_and_lapse(till)
+    till.sandbox.stop()
+    upkeep.end_all_lapsed()
+    till.sandbox.start()
+    till.set_card(works=True)
+    till.collect(bought)
+    upkeep.end_all_lapsed()
+    assert status_of(user) == ("pro", "ACTIVE")
+    assert not till.sold()[0].is_over
+
+
+def test_what_was_owed_too_long_to_a_provider_that_knows_nothing_of_it_is_asked_about_once(till, bought):
+    owe_and_lapse(till)
+    till.sandbox.stop()
+    upkeep.end_all_lapsed()
+    till.sandbox.start()
+    till.open_books()
+    upkeep.end_all_lapsed()
+    till.sandbox.calls.clear()
+    upkeep.end_all_lapsed()
+    assert len(till.sandbox.calls) == 0
+
+
+# Rounds over many
+
+
+def add_others(till: AnyTill, number: int) -> None:
+    plan = Plan.objects.get(slug="pro")
+    for place in range(number):
+        user = User.objects.create_user(f"{place}@example.com", "a long password")
+        Subscription.objects.create(user=user, plan=plan, provider=till.name, provider_id=f"sub_{place}")
+
+
+def test_a_round_waits_for_a_provider_that_asks_to_slow_down_and_goes_on(user, till, bought):
+    add_others(till, 2)
+    Subscription.objects.filter(provider_id=bought).update(current_period_end=None)
+    waits: list[float] = []
+    till.sandbox.fail("*", status=429, times=6, headers={"retry-after": "10"})
+    assert upkeep.reconcile(wait=waits.append) == 1
+    assert waits.count(10.0) == 6
+
+
+def test_what_was_looked_at_longest_ago_comes_first_and_what_was_looked_at_tonight_not_at_all(till, bought):
+    add_others(till, 2)
+    Subscription.objects.filter(provider_id="sub_0").update(seen_at=timezone.now())
+    Subscription.objects.filter(provider_id="sub_1").update(seen_at=timezone.now() - timedelta(days=1))
+    till.sandbox.calls.clear()
+    upkeep.reconcile(since=timezone.now() - timedelta(hours=1))
+    assert {call.path.rpartition("/")[2] for call in till.sandbox.calls} >= {"sub_1"}
+    assert not [call for call in till.sandbox.calls if bought in call.path or "sub_0" in call.path]
+    till.sandbox.calls.clear()
+    upkeep.reconcile()
+    asked = [call.path.rpartition("/")[2] for call in till.sandbox.calls if "/subscriptions/" in call.path]
+    assert [*dict.fromkeys(asked)] == ["sub_1", bought, "sub_0"]
