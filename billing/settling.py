@@ -96,11 +96,6 @@ def plan_of(provider: str, product_id: str) -> Plan:
     return plan
 
 
-def _paid(provider: str, found: Subscribed, begun: datetime) -> Paid:
-    return Paid(
-        provider=provider, provider_id=found.id, status=_status(found, begun), plan=_plan(provider, found),
-        period_start=found.period_start, period_end=found.period_end,
-        cancel_at_period_end=found.cancels_at_end or found.standing == Standing.ENDED,
 def _plan(provider: str, found: Subscribed) -> Plan:
     """Whoever has one and is charged for it keeps it, whatever it is called by now."""
     try:
@@ -119,6 +114,11 @@ def _next_plan(provider: str, found: Subscribed) -> Plan | None:
     return None
 
 
+def _paid(provider: str, found: Subscribed, begun: datetime) -> Paid:
+    return Paid(
+        provider=provider, provider_id=found.id, status=_status(found, begun), plan=_plan(provider, found),
+        period_start=found.period_start, period_end=found.period_end,
+        cancel_at_period_end=found.cancels_at_end or found.standing == Standing.ENDED,
         grace_until=_grace(found) if found.standing == Standing.PAST_DUE else None,
         downgrade_to=_next_plan(provider, found), seen_at=begun, is_over=found.standing == Standing.ENDED,
     )  # fmt: skip
