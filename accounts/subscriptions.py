@@ -198,7 +198,8 @@ def _leave(pending: QuerySet[Subscription]) -> int:
 
 
 def _row_of(user_id: UUID, ref: UUID | None, paid: Paid) -> Subscription:
-    own = Subscription.objects.filter(user=user_id).select_related("plan", "user")
+    # Held, for a row is written whole: a turn at it that ends meanwhile, or money on its way back, would be undone.
+    own = Subscription.objects.filter(user=user_id).select_related("plan", "user").select_for_update(of=("self",))
     found = own.filter(provider=paid.provider, provider_id=paid.provider_id).first()
     if found is None and ref:
         # A checkout that was paid twice has two subscriptions: the first one to be told of has the row.
