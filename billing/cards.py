@@ -1,9 +1,11 @@
 """The cards that providers keep for our users: here are only what names one, when it expires, and which is charged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 
 from accounts.models import Subscription, User
@@ -11,8 +13,11 @@ from accounts.subscriptions import Settled
 from billing.models import Customer, PaymentMethod
 from billing.providers.contract import Card, Provider
 from billing.settling import database_now
+from core.errors import Problem
 
 KEPT = ("user", "kind", "brand", "last4", "expires_month", "expires_year", "is_default")
+
+log = structlog.get_logger(__name__)
 
 
 def look_at_cards(provider: Provider, customer_id: str) -> None:
@@ -23,13 +28,32 @@ def look_at_cards(provider: Provider, customer_id: str) -> None:
         keep_cards(provider.name, user_id, provider.cards(customer_id), seen_at=begun)
 
 
-def look_at_cards_of(provider: Provider, settled: Settled) -> None:
-    """After a subscription has changed, perhaps because of another card; or where no look has come to an end yet."""
-    row = settled.subscription
-    has_changed = (settled.before, settled.plan_before) != (row.status, row.plan_id)
-    never_seen = Customer.objects.filter(user=row.user_id, provider=provider.name, cards_seen_at=None)
-    if settled.is_news and (has_changed or never_seen.exists()):
-        look_at_every_card(provider, row.user_id)
+def look_at_cards_of(provider: Provider, *changed: Settled) -> None:
+    """After subscriptions have changed, perhaps because of another card; or where no look has come to an end yet.
+
+    Where they cannot be had, it is said and no more: what is paid for does not wait for that, and each night looks.
+    """
+    for settled in changed:
+        row = settled.subscription
+        has_changed = (settled.before, settled.plan_before) != (row.status, row.plan_id)
+        never_seen = Customer.objects.filter(user=row.user_id, provider=provider.name, cards_seen_at=None)
+        if settled.is_news and (has_changed or never_seen.exists()):
+            _look_if_possible(partial(look_at_every_card, provider, row.user_id), provider)
+
+
+def look_at_cards_named(provider: Provider, customer_ids: Iterable[str]) -> None:
+    """Of customers whose cards are what an event is about: silence is worth another try, a refusal is not."""
+    for customer_id in customer_ids:
+        _look_if_possible(partial(look_at_cards, provider, customer_id), provider, insists=True)
+
+
+def _look_if_possible(look: Callable[[], None], provider: Provider, *, insists: bool = False) -> None:
+    try:
+        look()
+    except Problem as problem:
+        if insists and problem.retryable:
+            raise
+        log.warning("cards_not_looked_at", provider=provider.name, code=problem.code)
 
 
 def look_at_every_card(provider: Provider, user_id: UUID) -> None:

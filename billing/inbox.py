@@ -16,13 +16,13 @@ from django.db.models import DurationField, F, Q, QuerySet, Value
 from django.db.models.functions import Least, Now, Power
 
 from billing import bell
-from billing.cards import look_at_cards, look_at_cards_of
+from billing.cards import look_at_cards_named, look_at_cards_of
 from billing.models import BillingEvent
-from billing.news import tell
+from billing.news import look_and_tell
 from billing.providers import PROVIDERS
 from billing.providers.contract import Decision, Hint, Provider
-from billing.settling import look_at_dispute, look_at_payment, look_at_refund, look_at_subscription
-from core.errors import Problem
+from billing.settling import look_at_dispute, look_at_payment, look_at_refund
+from core.errors import NotConfigured, Problem
 from core.ids import uuid7
 from core.queue import count_waiting, enqueue
 from core.statements import ask
@@ -53,9 +53,7 @@ log = structlog.get_logger(__name__)
 def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> bool:
     """Store what is signed, under its id; False where it is there already. What is not signed is not stored."""
     provider = PROVIDERS[provider_name]()
-    if not provider.is_configured():
-        raise ForgedWebhook("This provider is not in use here, so nothing is signed by it.")
-    hint = provider.read_webhook(body, headers)
+    hint = _read(provider, body, headers)
     kept = {name: value[:500] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
     stored = ask(STORE, {
         "id": uuid7(), "provider": provider.name, "delivery_id": hint.id, "type": hint.type[:100], "body": body,
@@ -64,6 +62,16 @@ def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> bool
     for (event_id,) in stored:
         _ring(event_id)
     return bool(stored)
+
+
+def _read(provider: Provider, body: bytes, headers: Mapping[str, str]) -> Hint:
+    """By its secret alone: while the key to ask with is missing, what is sent is kept for when it is there again."""
+    try:
+        return provider.read_webhook(body, headers)
+    except NotConfigured:
+        if provider.is_configured():
+            raise
+        raise ForgedWebhook("This provider is not in use here, so nothing is signed by it.") from None
 
 
 def _ring(event_id: UUID) -> None:
@@ -89,11 +97,11 @@ def process(event_id: UUID, *, observe: Observer = unwatched) -> bool:
     try:
         state = _act_on(event)
     except Problem as problem:
-        _fail(event, f"{problem.code}: {problem.message}", retryable=problem.retryable or problem.code in PASSING)
+        _fail(event, problem.code, problem.message)
         return False
     except Exception as fault:  # a fault of ours: kept for whoever mends it, and tried again
         log.exception("billing_event_failed", event_id=str(event.pk), type=event.type)
-        _fail(event, type(fault).__name__, retryable=True)
+        _fail(event, type(fault).__name__)
         return False
     observe("settled", event)
     held = _of(event).update(state=state, processed_at=Now(), run_after=None, error="")
@@ -101,12 +109,12 @@ def process(event_id: UUID, *, observe: Observer = unwatched) -> bool:
 
 
 def _of(event: BillingEvent) -> QuerySet[BillingEvent]:
-    """The row, as long as nobody else has taken it or asked for it anew: a lease may run out."""
-    return BillingEvent.objects.filter(pk=event.pk, state=State.RECEIVED, attempts=event.attempts)
+    """The row, as long as nobody else has taken it or asked for it anew: a lease may run out.
 
-
-# Not errors of a vendor's, and yet they pass: a checkout that is still being written down, a plan that staff will name.
-PASSING = {"owner_unknown", "not_configured"}
+    A replay counts the attempts anew, so it is the end of the lease that tells one holder from another.
+    """
+    held = BillingEvent.objects.filter(pk=event.pk, state=State.RECEIVED)
+    return held.filter(attempts=event.attempts, run_after=event.run_after)
 
 
 def _act_on(event: BillingEvent) -> str:
@@ -114,26 +122,19 @@ def _act_on(event: BillingEvent) -> str:
     decision = provider.decisions.get(event.type, Decision.IGNORED)
     if decision != Decision.HANDLED:
         return State.RECORDED if decision == Decision.RECORDED else State.IGNORED
-    # Subscriptions first: a payment's row then finds the one it is for.
+    # Subscriptions first: a payment's row then finds the one it is for. Cards last: nothing waits for them.
+    settled = [look_and_tell(provider, each) for each in event.about.get("subscriptions", ())]
     for kind, look in LOOKS.items():
         for each in event.about.get(kind, ()):
             look(provider, each)
+    look_at_cards_of(provider, *filter(None, settled))
+    look_at_cards_named(provider, event.about.get("card_owners", ()))
     return State.PROCESSED
 
 
-def _look_and_tell(provider: Provider, subscription_id: str) -> None:
-    if settled := look_at_subscription(provider, subscription_id):
-        tell(provider, settled)
-        look_at_cards_of(provider, settled)
-
-
 LOOKS: dict[str, Callable[[Provider, str], object]] = {
-    "subscriptions": _look_and_tell,
-    "payments": look_at_payment,
-    "refunds": look_at_refund,
-    "disputes": look_at_dispute,
-    "card_owners": look_at_cards,
-}
+    "payments": look_at_payment, "refunds": look_at_refund, "disputes": look_at_dispute,
+}  # fmt: skip
 
 
 def _ids(hint: Hint) -> dict[str, list[str]]:
@@ -144,14 +145,22 @@ def _ids(hint: Hint) -> dict[str, list[str]]:
     return {kind: [*ids] for kind, ids in named.items() if ids}
 
 
-def _fail(event: BillingEvent, why: str, *, retryable: bool) -> None:
-    gives_up = not retryable or event.attempts >= MOST_ATTEMPTS
+def _fail(event: BillingEvent, code: str, message: str = "") -> None:
+    """Whatever it was may pass, a wrong key or a proxy's page as well: the provider was told that we have it."""
+    gives_up = event.attempts >= MOST_ATTEMPTS
     wait = Least(Value(FIRST_WAIT, DurationField()) * Power(2, F("attempts") - 1), Value(LONGEST_WAIT, DurationField()))
-    _of(event).update(
-        error=why[:300],
+    held = _of(event).update(
+        error=f"{code}: {message}"[:300] if message else code,
         state=State.FAILED if gives_up else State.RECEIVED,
         run_after=None if gives_up else Now() + wait,
     )
+    if held and gives_up:
+        said = {"provider": event.provider, "type": event.type, "attempts": event.attempts, "code": code}
+        log.error("billing_event_given_up", event_id=str(event.pk), **said)
+
+
+def count_given_up() -> int:
+    return BillingEvent.objects.filter(state=State.FAILED).count()
 
 
 def waiting() -> QuerySet[BillingEvent]:

@@ -134,7 +134,7 @@ def test_nobody_takes_an_event_that_somebody_is_at(sender):
 def test_whoever_was_gone_for_too_long_does_not_write_over_another():
     slow = BillingEvent.objects.create(provider="dodo", delivery_id="msg_1", attempts=1)
     BillingEvent.objects.update(attempts=2)
-    inbox._fail(slow, "too late", retryable=False)
+    inbox._fail(slow, "too_late")
     assert states() == {"received"}
 
 
