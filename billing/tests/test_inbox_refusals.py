@@ -177,10 +177,29 @@ def test_an_empty_secret_signs_nothing(sender, settings):
     refuses(sender, body, sender.sign(body) | stripe, 503, "not_configured")
 
 
-def test_without_a_key_nothing_is_signed_by_the_provider(sender, settings):
+def test_without_a_key_it_keeps_what_is_signed_until_the_key_is_there_again(sender, settings):
     settings.DODO_API_KEY = settings.STRIPE_SECRET_KEY = ""
     body = sender.event()
-    refuses(sender, body, sender.sign(body), 401, "webhook_forged")
+    takes(sender, body, sender.sign(body))
+
+
+def test_by_a_provider_that_is_not_in_use_nothing_is_signed(sender, settings):
+    settings.DODO_API_KEY = settings.STRIPE_SECRET_KEY = ""
+    body = sender.event()
+    headers = sender.sign(body)
+    setattr(settings, secret_setting(sender), [])
+    refuses(sender, body, headers, 401, "webhook_forged")
+
+
+@pytest.mark.parametrize(("length", "status"), [(255, 200), (256, 400), (300, 400), (301, 400), (5_000, 400)])
+def test_an_id_has_one_longest_length(sender, length, status):
+    name = "evt_" + "x" * (length - len("evt_"))
+    body = json.dumps({**json.loads(sender.event()), "id": name}).encode()
+    headers = sender.sign(body, delivery=name)
+    if status == 200:
+        takes(sender, body, headers)
+    else:
+        refuses(sender, body, headers, status, "webhook_malformed")
 
 
 def test_a_flood_leaves_one_row(sender, caplog):

@@ -10,7 +10,7 @@ import orjson
 
 from billing.providers.contract import Decision, Hint
 from billing.providers.stripe.reading import Row, entry, id_of, subscription_details, text
-from core.webhooks import MalformedWebhook
+from core.webhooks import SANE_ID, MalformedWebhook
 
 # A family of types a line, or several where they are indented. Of two that tell the same (`invoice.paid` and
 # `invoice.payment_succeeded`; a refund and its charge) the one that always comes and names the object is handled.
@@ -148,7 +148,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
         event = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise MalformedWebhook("The webhook is not JSON.") from None
-    if not (isinstance(event, dict) and text(event.get("id")) and text(event.get("type"))):
+    if not (isinstance(event, dict) and SANE_ID.fullmatch(text(event.get("id"))) and text(event.get("type"))):
         raise MalformedWebhook("The webhook is no event.")
     return event
 
