@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 
 
 class CheckoutLeft(Conflict):
-    """Another plan was chosen while this checkout was opened. Please choose again."""
+    """This checkout is waited for no more: another plan was chosen, or it was left. Please choose again."""
 
     code = "checkout_left"
     retryable = True
 
 
 def known_page(pending: Subscription, provider: Provider) -> tuple[Checkout, CheckoutState] | None:
-    """The page that was opened for it before, and how it stands; none once its time has run out."""
+    """The page that was opened for it before, and how it stands; none where its time has run out unused."""
     page = Checkout.objects.filter(subscription=pending).first()
     if page is None:
         return None
@@ -42,7 +42,7 @@ def known_page(pending: Subscription, provider: Provider) -> tuple[Checkout, Che
     if state.page is Page.OPEN:
         _close_quietly(provider, page.provider_id)
     Checkout.objects.filter(pk=page.pk).delete()
-    return None
+    return (page, state) if state.page is Page.OVER else None
 
 
 def keep_page(pending: Subscription, provider: Provider, opened: Opened) -> Checkout:

@@ -22,36 +22,20 @@ from billing.models import Customer, Invoice
 from billing.news import look_and_tell
 from billing.providers import PROVIDERS, configured
 from billing.providers.contract import Buyer, Checkout, CheckoutState, Page, Preview, Provider
-from billing.providers.refusals import PaymentDue, PaymentUnderWay, SubscriptionEnded
-from core.errors import Conflict, Invalid, Missing, NotConfigured, Problem, VendorRefused
+from billing.providers.refusals import (
+    NotForSale,
+    NotPaid,
+    PaymentDue,
+    PaymentUnderWay,
+    PreviewTooOld,
+    SamePlan,
+    SubscriptionEnded,
+)
+from core.errors import Missing, NotConfigured, Problem, VendorRefused
 from core.ids import uuid7
 
 # So long what a preview showed is charged: the rest of the period hardly changes meanwhile.
 PREVIEW_HOLDS = timedelta(minutes=10)
-
-
-class NotPaid(Conflict):
-    """This takes a paid subscription, and there is none."""
-
-    code = "not_paid"
-
-
-class SamePlan(Conflict):
-    """That is the plan you have."""
-
-    code = "same_plan"
-
-
-class PreviewTooOld(Conflict):
-    """What was shown is some time ago: look once more at what it costs now."""
-
-    code = "preview_too_old"
-
-
-class NotForSale(Invalid):
-    """This plan cannot be bought."""
-
-    code = "plan_not_for_sale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +67,10 @@ def subscribe(user: User, plan: Plan, *, provider_name: str | None = None) -> Su
         page, state = known
         if state.page is Page.OPEN:
             return Subscribing(checkout_url=page.url, subscription=pending)
+        if state.page is Page.OVER:
+            # What was declined there ends its own row as soon as its event is here: another page has a row of its own.
+            leave_checkout(user, only=pending.pk)
+            return subscribe(user, plan, provider_name=provider.name)
         # Paid, and the event is on its way: whoever comes back from the page sooner is not sold it again.
         _begin(provider, state)
         if checkouts.is_awaited(pending):

@@ -63,7 +63,7 @@ class Upgrade(APIView):
             200: SubscriptionSerializer,
             402: refusals.PaymentFailed,
             404: errors.Missing,
-            409: services.NotPaid,
+            409: refusals.NotPaid,
         },
     )
     @idempotent_outside
@@ -84,7 +84,7 @@ class UpgradePreview(APIView):
 
     @extend_schema(
         request=shapes.PlanChoiceSerializer,
-        responses={200: shapes.PreviewSerializer, 404: errors.Missing, 409: services.NotPaid},
+        responses={200: shapes.PreviewSerializer, 404: errors.Missing, 409: refusals.NotPaid},
     )
     def post(self, request: Request) -> Response:
         """What a change of plan would cost now, as the provider reckons it, and when it would begin."""
@@ -97,7 +97,7 @@ class UpgradePreview(APIView):
 class Cancel(APIView):
     """Cancel at the end of what is paid for."""
 
-    @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: services.NotPaid})
+    @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: refusals.NotPaid})
     @idempotent_outside
     def post(self, request: Request) -> Response:
         """Cancel: the plan goes on to the end of what is paid for, then comes Free."""
@@ -107,7 +107,7 @@ class Cancel(APIView):
 class Resume(APIView):
     """Go on after all."""
 
-    @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: services.NotPaid})
+    @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: refusals.NotPaid})
     def post(self, request: Request) -> Response:
         """Undo a cancellation, or a change that was to come at the end of the period."""
         return Response(subscription_body(services.resume(_user(request))))
@@ -116,7 +116,7 @@ class Resume(APIView):
 class Portal(APIView):
     """The provider's own pages."""
 
-    @extend_schema(request=None, responses={200: shapes.LinkSerializer, 409: services.NotPaid})
+    @extend_schema(request=None, responses={200: shapes.LinkSerializer, 409: refusals.NotPaid})
     def post(self, request: Request) -> Response:
         """A link to the provider's own pages about you."""
         return Response({"url": services.open_portal(_user(request))})
@@ -125,7 +125,7 @@ class Portal(APIView):
 class UpdateCard(APIView):
     """Another means of payment."""
 
-    @extend_schema(request=None, responses={200: shapes.LinkSerializer, 409: services.NotPaid})
+    @extend_schema(request=None, responses={200: shapes.LinkSerializer, 409: refusals.NotPaid})
     def post(self, request: Request) -> Response:
         """A link to the page on which another card is entered."""
         return Response({"url": services.update_card(_user(request))})

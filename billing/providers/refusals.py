@@ -1,6 +1,6 @@
-"""What a provider's no means to whoever is buying: each adapter says it in these words."""
+"""What stands in the way of whoever is buying: each adapter says its provider's no in these words."""
 
-from core.errors import Conflict, Problem, VendorRefused
+from core.errors import Conflict, Invalid, Problem, VendorRefused
 
 
 class PaymentFailed(Problem):
@@ -38,3 +38,27 @@ class AlreadyRefunded(VendorRefused):
     """All of this payment has been given back before."""
 
     code = "already_refunded"
+
+
+class NotPaid(Conflict):
+    """This takes a paid subscription, and there is none."""
+
+    code = "not_paid"
+
+
+class SamePlan(Conflict):
+    """That is the plan you have."""
+
+    code = "same_plan"
+
+
+class PreviewTooOld(Conflict):
+    """What was shown is some time ago: look once more at what it costs now."""
+
+    code = "preview_too_old"
+
+
+class NotForSale(Invalid):
+    """This plan cannot be bought."""
+
+    code = "plan_not_for_sale"

@@ -68,6 +68,17 @@ def test_a_declined_card_can_be_followed_by_a_good_one(api, user, either):
     assert (get_user_plan(user).slug, len(either.charges())) == ("pro", 1)
 
 
+def test_a_decline_that_is_heard_of_late_ends_nothing_that_was_begun_since(api, user, either):
+    first = either.open(api)
+    either.press(first, "decline")
+    second = either.open(api)
+    either.deliver()
+    assert either.open(api) == second
+    assert (either.pay(second), pending(user).count()) == (303, 1)
+    either.deliver()
+    assert (get_user_plan(user).slug, len(either.charges())) == ("pro", 1)
+
+
 def test_whoever_comes_back_before_the_event_is_not_sold_it_again(api, user, either):
     either.pay(either.open(api))
     again = either.ask(api, "subscribe", "pro", provider=either.name)
