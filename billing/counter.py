@@ -7,7 +7,8 @@ from billing.news import tell
 from billing.providers import PROVIDERS
 from billing.providers.contract import Provider
 from billing.refunding import alone_with, count_failed, given_back, send_back
-from billing.settling import look_at_payment, look_at_refund, look_at_subscription
+from billing.returns import look_at_returns
+from billing.settling import look_at_payment, look_at_subscription
 from core.errors import UNCLEAR, Conflict, Invalid, NotConfigured, VendorProblem
 
 PAID = (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED)
@@ -90,8 +91,7 @@ def look_at_payment_again(payment: Payment) -> Payment:
 def _look_at(provider: Provider, payment_id: str) -> Payment | None:
     payment = look_at_payment(provider, payment_id)
     if payment:
-        for each in payment.refunds.filter(status=Refund.Status.PENDING):
-            look_at_refund(provider, each.provider_id)
+        look_at_returns(provider, payment)
         payment.refresh_from_db()
     return payment
 

@@ -91,6 +91,8 @@ class Payment(Row):
     currency = models.CharField(max_length=3)
     failure = models.CharField(max_length=60, blank=True)
     disputed = models.CharField(max_length=10, blank=True, help_text="open, won, lost or closed; empty: never.")
+    # Of each dispute, how it was found and when that look began: there may be two, and the worst of them stands above.
+    disputes = models.JSONField(default=dict, editable=False)
     paid_at = models.DateTimeField(null=True)
     # When the look began that found it so: what an earlier look found is older.
     seen_at = models.DateTimeField()

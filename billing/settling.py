@@ -17,7 +17,7 @@ from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, Settled, settle
 from billing.letters import owe_letter
 from billing.models import Customer, Invoice, Payment, Refund
-from billing.providers.contract import Charged, Provider, Refunded, Standing, Subscribed
+from billing.providers.contract import Charged, Disputed, Provider, Refunded, Standing, Subscribed
 from core.errors import Missing, NotConfigured
 
 Status = Subscription.Status
@@ -27,6 +27,8 @@ STATES = {
     "failed": Payment.Status.FAILED,
     "cancelled": Payment.Status.CANCELED,
 }
+# How a dispute stands, by what it costs.
+WORST_FIRST = ("lost", "open", "closed", "won")
 
 log = structlog.get_logger(__name__)
 
@@ -71,13 +73,11 @@ def look_at_refund(provider: Provider, refund_id: str) -> Refund | None:
 
 
 def look_at_dispute(provider: Provider, dispute_id: str) -> Payment | None:
+    begun = database_now()
     found = provider.dispute(dispute_id)
-    if found is None:
+    if found is None or look_at_payment(provider, found.payment_id) is None:
         return None
-    payment = look_at_payment(provider, found.payment_id)
-    if payment:
-        Payment.objects.filter(pk=payment.pk).update(disputed=found.status)
-    return payment
+    return keep_dispute(provider.name, found, begun)
 
 
 def database_now() -> datetime:
@@ -227,6 +227,18 @@ def keep_refund(provider: str, found: Refunded, begun: datetime) -> Refund:
             row.save()
         _count_refunds(payment)
         return row
+
+
+def keep_dispute(provider: str, found: Disputed, begun: datetime) -> Payment:
+    """What an earlier look found is older, and of several disputes of one payment the worst stands."""
+    with transaction.atomic():
+        payment = Payment.objects.select_for_update().get(provider=provider, provider_id=found.payment_id)
+        _, seen_at = payment.disputes.get(found.id, ("", ""))
+        if not seen_at or datetime.fromisoformat(seen_at) <= begun:
+            payment.disputes[found.id] = [found.status, begun.isoformat()]
+            payment.disputed = min((status for status, _ in payment.disputes.values()), key=WORST_FIRST.index)
+            payment.save(update_fields=["disputes", "disputed"])
+        return payment
 
 
 def _count_refunds(payment: Payment) -> None:

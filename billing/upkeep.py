@@ -19,11 +19,15 @@ from billing.cards import look_at_every_card
 from billing.models import Payment
 from billing.news import look_and_tell, tell
 from billing.providers.contract import Provider, Standing
+from billing.returns import look_at_returns
 from billing.rounds import Round
 from billing.settling import STATES, look_at_payment, look_at_subscription
 
 Status = Subscription.Status
 LATELY = timedelta(days=60)
+PAID = (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED)
+# Later, what comes back is found by its event, or by whoever looks again.
+MAY_COME_BACK = timedelta(days=90)
 
 log = structlog.get_logger(__name__)
 
@@ -117,3 +121,6 @@ def _look_at_payments(provider: Provider, subscription: Subscription) -> None:
     for listed in provider.payments(subscription.provider_id or ""):
         if known.get(listed.id) not in (STATES[listed.status], Payment.Status.REFUNDED):
             look_at_payment(provider, listed.id)
+    paid = Payment.objects.filter(subscription=subscription, status__in=PAID, paid_at__gte=Now() - MAY_COME_BACK)
+    for payment in paid:
+        look_at_returns(provider, payment)

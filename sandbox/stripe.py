@@ -20,21 +20,9 @@ from sandbox.control import Asked, Reply, Route, Sandbox
 from sandbox.stripe_events import VERSION, Outbox
 from sandbox.stripe_ledger import DAY
 from sandbox.stripe_subscriptions import Subscriptions
-from sandbox.stripe_wire import Keys, Refused, Row, check_known, expanded, fields_of, page
+from sandbox.stripe_wire import COLLECTIONS, Keys, Refused, Row, check_known, expanded, fields_of, page
 
 SECRET = "whsec_sandbox_of_whyral_0123456789"  # noqa: S105
-# What is answered by its id, and where.
-COLLECTIONS = {
-    "checkout/sessions": "checkout.session",
-    "subscriptions": "subscription",
-    "subscription_schedules": "subscription_schedule",
-    "invoices": "invoice",
-    "customers": "customer",
-    "payment_intents": "payment_intent",
-    "payment_methods": "payment_method",
-    "refunds": "refund",
-    "disputes": "dispute",
-}
 
 
 def _reads(answer: Callable[..., Reply]) -> list[Route]:
@@ -167,6 +155,13 @@ class StripeSandbox(Sandbox):
 
         return self._do(asked, "invoice_payments.list", act)
 
+    def list_by_intent(self, asked: Asked, collection: str) -> Reply:
+        def act(fields: Row) -> Row:
+            rows = self.books.all(COLLECTIONS[collection], payment_intent=fields["payment_intent"])
+            return page(rows, fields, url=f"/v1/{collection}")
+
+        return self._do(asked, f"{collection}.list", act)
+
     def list_cards(self, asked: Asked, customer: str) -> Reply:
         def act(fields: Row) -> Row:
             self.books.get("customer", customer)
@@ -283,6 +278,7 @@ class StripeSandbox(Sandbox):
         Route("schedules.update", "POST", r"/v1/subscription_schedules/(\w+)", replan),
         Route("schedules.release", "POST", r"/v1/subscription_schedules/(\w+)/release", release),
         Route("refunds.create", "POST", r"/v1/refunds", refund),
+        Route("returns.list", "GET", r"/v1/(refunds|disputes)", list_by_intent),
         Route("customers.update", "POST", r"/v1/customers/(\w+)", update_customer),
         Route("payment_methods.list", "GET", r"/v1/customers/(\w+)/payment_methods", list_cards),
         Route("portal", "POST", r"/v1/billing_portal/sessions", open_portal),

@@ -12,6 +12,18 @@ from sandbox.control import Asked, Reply
 Row = dict[str, Any]
 DEEPEST = 4
 LONGEST_KEY = 255
+# What is answered by its id, and where.
+COLLECTIONS = {
+    "checkout/sessions": "checkout.session",
+    "subscriptions": "subscription",
+    "subscription_schedules": "subscription_schedule",
+    "invoices": "invoice",
+    "customers": "customer",
+    "payment_intents": "payment_intent",
+    "payment_methods": "payment_method",
+    "refunds": "refund",
+    "disputes": "dispute",
+}
 # What each call takes, as far as anybody here might send it; the rest is unknown to it.
 KNOWN: dict[str, str] = {
     "checkout": (

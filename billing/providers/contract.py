@@ -23,10 +23,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """As much of a payment as every provider's list shows."""
+    """As much of a payment, a refund or a dispute as every provider's list shows."""
 
     id: str
-    status: str  # "processing", "succeeded", "failed" or "cancelled"
+    status: str  # of a payment: "processing", "succeeded", "failed" or "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,14 @@ class Disputed:
     status: str  # "open", "won", "lost" or "closed"
     amount: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returns:
+    """What came of a payment afterwards, as its provider lists it."""
+
+    refunds: tuple[Listed, ...] = ()
+    disputes: tuple[Listed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +219,7 @@ class Provider(Protocol):
     def subscription(self, subscription_id: str) -> Subscribed | None: ...
     def payment(self, payment_id: str) -> Charged | None: ...
     def payments(self, subscription_id: str) -> Iterable[Listed]: ...
+    def returns(self, payment_id: str) -> Returns: ...
     def refund_state(self, refund_id: str) -> Refunded | None: ...
     def dispute(self, dispute_id: str) -> Disputed | None: ...
 

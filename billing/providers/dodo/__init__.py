@@ -23,12 +23,14 @@ from billing.providers.contract import (
     Page,
     Preview,
     Refunded,
+    Returns,
     Standing,
     Subscribed,
 )
 from billing.providers.dodo import changing, reading
 from billing.providers.dodo.door import asking, is_missing
 from billing.providers.dodo.events import DECISIONS, read_event
+from billing.providers.dodo.returns import returned
 from billing.providers.refusals import PaymentDue, SubscriptionEnded
 from core.errors import VendorAnswerInvalid, VendorRefused
 
@@ -181,6 +183,9 @@ class Dodo:
 
     def payments(self, subscription_id: str) -> Iterator[Listed]:
         return _listed(subscription_id)
+
+    def returns(self, payment_id: str) -> Returns:
+        return returned(_if_there(lambda dodo: dodo.payments.with_raw_response.retrieve(payment_id)) or {})
 
     def refund_state(self, refund_id: str) -> Refunded | None:
         said = _if_there(lambda dodo: dodo.refunds.with_raw_response.retrieve(refund_id))

@@ -24,12 +24,14 @@ from billing.providers.contract import (
     Page,
     Preview,
     Refunded,
+    Returns,
     Standing,
     Subscribed,
 )
 from billing.providers.refusals import PaymentDue
 from billing.providers.stripe import asking, changing, events, reading, scheduling, signature
 from billing.providers.stripe.reading import REF, Row, entry, id_of, items, moment, text
+from billing.providers.stripe.returns import returned
 from core import http
 from core.errors import VendorAnswerInvalid, VendorRefused
 
@@ -196,6 +198,9 @@ class Stripe:
             found = _invoice(reading.required(row, "id")) if is_owed else row
             if found and found.get("status") != "draft":
                 yield reading.charged(found)
+
+    def returns(self, payment_id: str) -> Returns:
+        return returned(_invoice(payment_id) or {})
 
     def refund_state(self, refund_id: str) -> Refunded | None:
         row = asking.look_up("refund_state", f"refunds/{refund_id}")
