@@ -86,6 +86,12 @@ def mark_returned(subscription: Subscription) -> bool:
     return waiting.update(returned_at=Now(), updated_at=Now()) > 0
 
 
+def unmark_returned(subscription: Subscription) -> bool:
+    """That it did not come back after all; True for the one who is to say so."""
+    returned = Subscription.objects.filter(pk=subscription.pk, returned_at__isnull=False)
+    return returned.update(returned_at=None, updated_at=Now()) > 0
+
+
 def settle(user_id: UUID, *, ref: UUID | None, paid: Paid, with_it: Callable[[Settled], None] | None = None) -> Settled:
     """Make our rows say what the provider says, unless a later look has been settled already.
 
@@ -153,6 +159,23 @@ def end_lapsed(user_id: UUID, *, is_heard: bool = True) -> list[Subscription]:
             each.save(update_fields=["status", "ended_at", "updated_at"])
             ensure_live_subscription(each.user)
         return over
+
+
+def revoke(subscription: Subscription, *, with_it: Callable[[Settled], None]) -> bool:
+    """End now what has been ended at its provider and was to be given to its end, for its money was taken back."""
+    with transaction.atomic():
+        _lock(subscription.user_id)
+        row = _live(subscription.user_id).filter(pk=subscription.pk).select_related("plan", "user").first()
+        if row is None:
+            return False
+        before = _before(row)
+        row.status, row.is_over, row.cancel_at_period_end, row.downgrade_to_plan = Status.CANCELLED, True, True, None
+        # From here on a look that finds it over, and paid for until later, gives nothing back.
+        row.seen_at = row.ended_at = Now()
+        row.save()
+        ensure_live_subscription(row.user)
+        with_it(Settled(subscription=row, is_news=True, **before))
+        return True
 
 
 def lapsed() -> Q:

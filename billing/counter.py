@@ -6,7 +6,7 @@ from billing.models import Payment, Refund
 from billing.news import tell
 from billing.providers import PROVIDERS
 from billing.providers.contract import Provider
-from billing.refunding import alone_with, count_failed, given_back, send_back
+from billing.refunding import alone_with, send_back
 from billing.returns import look_at_returns
 from billing.settling import look_at_payment, look_at_subscription
 from core.errors import UNCLEAR, Conflict, Invalid, NotConfigured, VendorProblem
@@ -39,7 +39,7 @@ class NoProvider(Invalid):
 
 
 def left_of(payment: Payment) -> int:
-    return payment.amount - given_back(payment) if payment.status in PAID else 0
+    return payment.amount - payment.asked_back() if payment.status in PAID else 0
 
 
 def refund(payment: Payment, *, amount: int, reason: str, seen: int) -> Refund:
@@ -54,12 +54,12 @@ def refund(payment: Payment, *, amount: int, reason: str, seen: int) -> Refund:
 
 def _refund(provider: Provider, payment: Payment, *, amount: int, reason: str, seen: int) -> Refund:
     payment.refresh_from_db()
-    if given_back(payment) != seen:
+    if payment.asked_back() != seen:
         raise GivenBackMeanwhile
     if not 0 < amount <= left_of(payment):
         raise NotSoMuch(details={"left": left_of(payment), "currency": payment.currency})
     # Until one has failed, whoever tries again means the same one.
-    once = f"refund:{payment.pk}:{seen}:{count_failed(payment)}"
+    once = f"refund:{payment.pk}:{seen}:{payment.count_failed_refunds()}"
     whole = amount == payment.amount
     return send_back(provider, payment, amount=None if whole else amount, reason=reason, once=once)
 

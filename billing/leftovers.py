@@ -3,16 +3,17 @@
 from datetime import timedelta
 
 import structlog
-from django.db.models import Q
+from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import Subscription
 from accounts.subscriptions import leave_checkout
 from billing import checkouts
-from billing.models import Checkout
+from billing.models import Checkout, Refund
 from billing.news import look_and_tell
 from billing.providers import PROVIDERS
 from billing.providers.contract import Page
+from billing.surplus import MOST_TRIES
 from core.errors import Problem
 
 AT_ONCE = 200
@@ -37,9 +38,19 @@ def tidy_checkouts() -> None:
     pending = Subscription.objects.filter(status=Subscription.Status.PENDING, checkout=None)
     for row in pending.filter(created_at__lte=Now() - NEVER_OPENED).select_related("user")[:AT_ONCE]:
         leave_checkout(row.user, only=row.pk)
-    surplus = Subscription.objects.filter(surplus_since__isnull=False, returned_at=None, provider_id__isnull=False)
-    for row in surplus.filter(ended_at__gte=Now() - PATIENCE)[:AT_ONCE]:
+    for row in _surplus()[:AT_ONCE]:
         _look(row.provider, row.provider_id or "")
+
+
+def _surplus() -> QuerySet[Subscription]:
+    """What was paid twice and is not on its way back, or not any more, for a refund of it failed."""
+    waiting = Subscription.objects.filter(surplus_since__isnull=False, returned_at=None, provider_id__isnull=False)
+    failed = Q(payments__refunds__status=Refund.Status.FAILED)
+    counted = waiting.annotate(
+        failures=Count("payments__refunds", filter=failed), failed_at=Max("payments__refunds__seen_at", filter=failed)
+    )
+    is_recent = Q(ended_at__gte=Now() - PATIENCE) | Q(failed_at__gte=Now() - PATIENCE)
+    return counted.filter(is_recent, failures__lt=MOST_TRIES)
 
 
 def _finish(page: Checkout) -> None:

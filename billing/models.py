@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 
 from accounts.models import Subscription
 from core.models import Row
@@ -113,6 +113,15 @@ class Payment(Row):
 
     def __str__(self) -> str:
         return self.provider_id
+
+    def asked_back(self) -> int:
+        """How much has gone back of it, or is on its way."""
+        going = self.refunds.exclude(status=Refund.Status.FAILED).aggregate(total=Sum("amount"))["total"] or 0
+        return max(going, self.refunded)
+
+    def count_failed_refunds(self) -> int:
+        """After one that failed, the next has to be another one to its provider."""
+        return self.refunds.filter(status=Refund.Status.FAILED).count()
 
 
 class Invoice(Row):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db.models import Q, Sum
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from billing.models import Payment, Refund
@@ -21,17 +21,6 @@ class BeingGivenBack(Conflict):
 
     code = "being_given_back"
     retryable = True
-
-
-def given_back(payment: Payment) -> int:
-    """What has been asked back of it already, done or under way."""
-    going = payment.refunds.exclude(status=Refund.Status.FAILED).aggregate(total=Sum("amount"))["total"] or 0
-    return max(going, payment.refunded)
-
-
-def count_failed(payment: Payment) -> int:
-    """One that failed is no reason not to try again, and then it has to be another one to its provider."""
-    return payment.refunds.filter(status=Refund.Status.FAILED).count()
 
 
 def send_back(provider: Provider, payment: Payment, *, amount: int | None, reason: str, once: str) -> Refund:

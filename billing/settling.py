@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet, Sum
 
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, Settled, settle
+from billing.aftermath import follow_dispute, follow_refund
 from billing.letters import owe_letter
 from billing.models import Customer, Invoice, Payment, Refund
 from billing.providers.contract import Charged, Disputed, Provider, Refunded, Standing, Subscribed
@@ -69,7 +70,9 @@ def look_at_refund(provider: Provider, refund_id: str) -> Refund | None:
     # What was given back may have been paid for something that is not ours.
     if not (is_known or (found.payment_id and look_at_payment(provider, found.payment_id))):
         return None
-    return keep_refund(provider.name, found, begun)
+    refund = keep_refund(provider.name, found, begun)
+    follow_refund(provider, refund)
+    return refund
 
 
 def look_at_dispute(provider: Provider, dispute_id: str) -> Payment | None:
@@ -77,7 +80,9 @@ def look_at_dispute(provider: Provider, dispute_id: str) -> Payment | None:
     found = provider.dispute(dispute_id)
     if found is None or look_at_payment(provider, found.payment_id) is None:
         return None
-    return keep_dispute(provider.name, found, begun)
+    payment = keep_dispute(provider.name, found, begun)
+    follow_dispute(provider, payment)
+    return payment
 
 
 def database_now() -> datetime:

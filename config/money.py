@@ -21,6 +21,8 @@ DODO_WEBHOOK_SECRET = env.list("DODO_WEBHOOK_SECRET", default=[])
 
 # How long an unpaid renewal is waited for where its provider sets no limit of its own.
 BILLING_GRACE_DAYS = env.int("BILLING_GRACE_DAYS", default=7)
+# What becomes of a plan whose latest payment went back as a whole, or was lost in a dispute: "keep" or "end".
+ACCESS_AFTER_REFUND = env.str("ACCESS_AFTER_REFUND", default="keep", choices=("keep", "end"))
 # How long the body of a webhook is kept beside what it was about.
 WEBHOOK_BODY_DAYS = env.int("WEBHOOK_BODY_DAYS", default=30)
 # How long an event is held by the worker that looks at what it names; then another one may.

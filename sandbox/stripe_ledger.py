@@ -226,7 +226,7 @@ class Ledger:
         amount = int(fields.get("amount", left))
         if not 0 < amount <= left:
             raise Refused(400, None, "Refund amount is greater than unrefunded amount on charge.", param="amount")
-        charge["amount_refunded"] += amount
+        charge["amount_refunded"] += amount if self.refund_status != "failed" else 0
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
         what = {name: fields[name] for name in ("reason", "metadata") if name in fields}
         if any(len(value) > LONGEST_METADATA for value in fields.get("metadata", {}).values()):
@@ -236,6 +236,14 @@ class Ledger:
         self.tell("refund.created", row)
         self.tell("charge.refunded", charge)
         return row
+
+    def fail_refund(self, name: str) -> None:
+        """The bank sends it back, perhaps days later."""
+        row = self.get("refund", name)
+        row["status"] = "failed"
+        charge = self.get("charge", row["charge"])
+        charge |= {"amount_refunded": charge["amount_refunded"] - row["amount"], "refunded": False}
+        self.tell("refund.failed", row)
 
     def _charge_of(self, fields: Row) -> Row:
         if "charge" in fields:

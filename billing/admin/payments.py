@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +15,6 @@ from billing import counter
 from billing.admin.money import MoneyAdmin, events_about, refunds_in
 from billing.amounts import in_coins, plain, told
 from billing.models import Invoice, Payment, PaymentMethod, Refund
-from billing.refunding import given_back
 from core.admin import Asked, Between, ReadOnlyAdmin, counted, one_of
 from core.errors import Problem
 
@@ -34,7 +34,7 @@ class RefundAsked(Asked):
     seen = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, given: Any, *, payment: Payment) -> None:
-        first = {"amount": plain(counter.left_of(payment), payment.currency), "seen": given_back(payment)}
+        first = {"amount": plain(counter.left_of(payment), payment.currency), "seen": payment.asked_back()}
         super().__init__(given, initial=first)
         self.payment = payment
         self.fields["amount"].label = f"Amount, {payment.currency}"
@@ -97,7 +97,7 @@ class PaymentAdmin(MoneyAdmin):
             self._refund(request, payment, form.cleaned_data)
             return None
         left = told(counter.left_of(payment), payment.currency)
-        question = f"Give this payment back? {left} of it can be. It takes no access away, and cannot be undone."
+        question = f"Give this payment back? {left} of it can be. {_effect()} It cannot be undone."
         return self.ask(request, payments, action="refund", question=question, form=form, tell=_with_amount)
 
     def _refund(self, request: HttpRequest, payment: Payment, asked: dict[str, Any]) -> None:
@@ -118,6 +118,12 @@ class PaymentAdmin(MoneyAdmin):
     def look_again(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
         count = self.done(request, queryset, counter.look_at_payment_again, "Looked at again.")
         self.message_user(request, f"{counted(count, 'payment was', 'payments were')} looked at.")
+
+
+def _effect() -> str:
+    if settings.ACCESS_AFTER_REFUND == "end":
+        return "All of the latest payment of a plan ends that plan at once."
+    return "It takes no access away."
 
 
 def _with_amount(payment: Any) -> str:

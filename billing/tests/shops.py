@@ -1,6 +1,7 @@
 """Two shops that are open, one at each provider, with the same counter: what a test does in one it does in both."""
 
 import random
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rest_framework.test import APIClient
@@ -128,6 +129,17 @@ class StripeShop(Shop):
     def expire(self, url: str) -> None:
         self.sandbox.books.expire(url.rpartition("/")[2])
 
+    def fail_refund(self, refund_id: str) -> None:
+        self.sandbox.books.fail_refund(refund_id)
+
+    def fail_refunds(self) -> None:
+        """Those that are asked for from now on."""
+        self.sandbox.books.refund_status = "failed"
+
+    def dispute(self, payment_id: str) -> Callable[[str], None]:
+        row = self.sandbox.books.dispute(payment_id)
+        return lambda how: self.sandbox.books.close_dispute(row["id"], how)
+
     def lose(self, what: str) -> None:
         """It is done, and nobody hears of it."""
         self.sandbox.loses.append(self.operations[what])
@@ -179,6 +191,16 @@ class DodoShop(Shop):
     def expire(self, url: str) -> None:
         session = self.sandbox.books.sessions[url.rpartition("/")[2]]
         session["created"] = session["created"].replace(year=2020)
+
+    def fail_refund(self, refund_id: str) -> None:
+        self.sandbox.books.settle_refund(refund_id, "failed")
+
+    def fail_refunds(self) -> None:
+        self.sandbox.books.refunds_are = "failed"
+
+    def dispute(self, payment_id: str) -> Callable[[str], None]:
+        row = self.sandbox.books.dispute(payment_id)
+        return lambda how: self.sandbox.books.settle_dispute(row["dispute_id"], how)
 
     def lose(self, what: str) -> None:
         self.fail(what, truncate=0)

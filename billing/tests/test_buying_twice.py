@@ -39,6 +39,7 @@ def letters():
 
 
 def again():
+    Payment.objects.update(refunding_until=None)
     BillingEvent.objects.filter(state="received").update(run_after=timezone.now() - timedelta(seconds=1))
     work()
 

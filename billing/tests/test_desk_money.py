@@ -17,7 +17,7 @@ from accounts.models import OutgoingMail, Subscription, User
 from accounts.usage import get_user_subscription
 from billing import counter
 from billing.models import Payment, Refund
-from billing.refunding import BeingGivenBack, given_back
+from billing.refunding import BeingGivenBack
 from billing.tests.shops import CHEAP
 
 pytestmark = pytest.mark.django_db
@@ -149,7 +149,7 @@ def test_what_failed_or_is_still_under_way_is_counted_as_such(user):
     payment = Payment.objects.create(**row, provider_id="in_1", amount=900, reason="new", status="SUCCEEDED")
     Refund.objects.create(**row, payment=payment, provider_id="re_1", amount=300, status="PENDING")
     Refund.objects.create(**row, payment=payment, provider_id="re_2", amount=500, status="FAILED")
-    assert (given_back(payment), counter.left_of(payment)) == (300, 600)
+    assert (payment.asked_back(), counter.left_of(payment)) == (300, 600)
     payment.status = "FAILED"
     assert counter.left_of(payment) == 0
 
