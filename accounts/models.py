@@ -56,6 +56,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     updated_at = models.DateTimeField(auto_now=True)
     # Asked to be forgotten: out at once, erased by a worker.
     erasure_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When that was last begun: what cannot be done yet rests in between.
+    erasure_tried_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[UserQuerySet] = UserQuerySet()
 

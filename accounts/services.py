@@ -1,11 +1,13 @@
 """What can be done with an account: each verb counts the attempt, lets the provider act and tells what happened."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.contrib.admin.models import LogEntry
 from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
@@ -18,6 +20,10 @@ from core.errors import Problem
 from core.queue import enqueue
 from core.requests import client_network
 from core.throttling import require
+
+# Between two tries at one erasure: what it waits for may last a day. And so many are sent for in a round.
+ERASURE_REST = timedelta(minutes=30)
+ERASURES_AT_ONCE = 100
 
 logger = structlog.get_logger(__name__)
 
@@ -89,7 +95,7 @@ def verify_email(request: HttpRequest, *, uid: str, token: str) -> None:
 def ask_erasure(user: User) -> None:
     """Shut the account at once; a worker erases it, here and at the identity provider."""
     with transaction.atomic():
-        User.objects.filter(pk=user.pk).update(is_active=False, erasure_asked_at=Now())
+        User.objects.filter(pk=user.pk).update(is_active=False, erasure_asked_at=Now(), erasure_tried_at=None)
         end_all_sessions(user, why="erased")
         transaction.on_commit(lambda: enqueue("accounts.erase", user.pk), robust=True)
 
@@ -108,9 +114,29 @@ def erase(user_id: str) -> None:
     logger.info("account_erased", user_id=user_id)
 
 
+def try_to_erase(user_id: str) -> bool:
+    """Erase who has asked for it and is due, or let it wait: a provider that is away is no fault."""
+    if not _due_erasures().filter(pk=user_id).update(erasure_tried_at=Now()):
+        return False
+    try:
+        erase(user_id)
+    except Problem as problem:
+        # What does not pass by itself is for staff to see.
+        tell = logger.warning if problem.retryable else logger.error
+        tell("erasure_waits", user_id=user_id, code=problem.code)
+        return False
+    return True
+
+
 def waiting_erasures() -> list[str]:
-    waiting = User.objects.filter(erasure_asked_at__isnull=False).order_by("erasure_asked_at")
-    return [str(pk) for pk in waiting.values_list("pk", flat=True)[:100]]
+    """Whoever was not tried yet comes first, then whoever has rested longest: those that cannot be hold nobody up."""
+    due = _due_erasures().order_by(F("erasure_tried_at").asc(nulls_first=True), "erasure_asked_at")
+    return [str(pk) for pk in due.values_list("pk", flat=True)[:ERASURES_AT_ONCE]]
+
+
+def _due_erasures() -> QuerySet[User]:
+    rested = Q(erasure_tried_at=None) | Q(erasure_tried_at__lte=Now() - ERASURE_REST)
+    return User.objects.filter(rested, erasure_asked_at__isnull=False)
 
 
 def _owner(email: str | None) -> User | None:

@@ -5,7 +5,7 @@ from celery import shared_task
 from accounts.idempotency import forget_expired_answers
 from accounts.identity.sessions import forget_ended_sessions
 from accounts.mail import forget_sent_mail, send_owed_mail, waiting_mail
-from accounts.services import erase, waiting_erasures
+from accounts.services import try_to_erase, waiting_erasures
 from core.queue import enqueue
 
 
@@ -22,7 +22,7 @@ def send_waiting_mail() -> None:
 
 @shared_task(name="accounts.erase")
 def erase_account(user_id: str) -> None:
-    erase(user_id)
+    try_to_erase(user_id)
 
 
 @shared_task(name="accounts.finish_erasures")
