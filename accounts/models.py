@@ -100,13 +100,13 @@ class Plan(models.Model):
     class Meta:
         ordering = ["price", "slug"]
 
+    def __str__(self) -> str:
+        return self.name
+
     def product_at(self, provider: str) -> str:
         """What is bought there from now on. Of several names the first is sold; the others only tell what was."""
         named = self.products.get(provider) or ""
         return str(next(iter(named), "")) if isinstance(named, list) else str(named)
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Subscription(Row):
