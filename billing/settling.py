@@ -52,7 +52,10 @@ def look_at_subscription(provider: Provider, subscription_id: str) -> Settled | 
         return None
     _remember_customer(user_id, provider.name, found.customer_id)
     paid = _paid(provider.name, found, begun)
-    return settle(user_id, ref=_uuid(found.ref), paid=paid, with_it=owe_letter)
+    settled = settle(user_id, ref=_uuid(found.ref), paid=paid, with_it=owe_letter)
+    if settled.is_news and settled.subscription.status in Subscription.LIVE:
+        _prefer_customer(user_id, provider.name, found.customer_id)
+    return settled
 
 
 def look_at_payment(provider: Provider, payment_id: str) -> Payment | None:
@@ -182,6 +185,13 @@ def _remember_customer(user_id: UUID, provider: str, customer_id: str) -> None:
         Customer.objects.bulk_create(
             [Customer(user_id=user_id, provider=provider, customer_id=customer_id)], ignore_conflicts=True
         )
+
+
+def _prefer_customer(user_id: UUID, provider: str, customer_id: str) -> None:
+    """Two pages that were both paid make two customers: charged are the cards of the one who has the plan."""
+    known = Customer.objects.filter(provider=provider)
+    if customer_id and not known.filter(customer_id=customer_id).exists():
+        known.filter(user=user_id).update(customer_id=customer_id, cards_seen_at=None)
 
 
 def _keep_payment(provider: str, found: Charged, begun: datetime) -> Payment:
