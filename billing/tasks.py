@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from celery import shared_task
+from django.utils import timezone
 
 from billing import bell, inbox, leftovers, upkeep
 from billing.refused import forget_refused
@@ -45,4 +46,4 @@ def process_scheduled_downgrades() -> None:
 
 @shared_task(name="billing.reconcile")
 def reconcile() -> None:
-    upkeep.reconcile()
+    upkeep.reconcile(since=timezone.now() - upkeep.TONIGHT)

@@ -25,6 +25,8 @@ from billing.settling import STATES, look_at_payment, look_at_subscription
 
 Status = Subscription.Status
 LATELY = timedelta(days=60)
+# A night has many rounds, and in it nothing is looked at twice.
+TONIGHT = timedelta(hours=20)
 PAID = (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED)
 # Later, what comes back is found by its event, or by whoever looks again.
 MAY_COME_BACK = timedelta(days=90)

@@ -31,7 +31,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "tidy-checkouts": {"task": "billing.tidy_checkouts", "schedule": 600.0, "options": {"expires": 600}},
     "end-lapsed": {"task": "billing.end_lapsed", "schedule": 300.0, "options": {"expires": 300}},
     "scheduled-downgrades": {"task": "billing.process_scheduled_downgrades", "schedule": crontab(hour=0, minute=0)},
-    "reconcile-billing": {"task": "billing.reconcile", "schedule": crontab(hour=4, minute=30)},
+    # Each round ends before a task has to, and the next goes on where it stopped.
+    "reconcile-billing": {
+        "task": "billing.reconcile",
+        "schedule": crontab(hour="4-8", minute="*/5"),
+        "options": {"expires": 300},
+    },
     "sweep-media": {"task": "social.sweep_media", "schedule": crontab(hour=4, minute=10)},
     "tidy-billing": {"task": "billing.tidy", "schedule": crontab(hour=3, minute=45)},
     "tidy-posts": {"task": "social.tidy", "schedule": crontab(hour=3, minute=30)},

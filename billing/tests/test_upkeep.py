@@ -10,7 +10,9 @@ from rest_framework.test import APIClient
 
 from accounts.models import OutgoingMail, Plan, Subscription, User
 from billing import upkeep
-from billing.models import Payment
+from billing.models import Customer, Payment
+from billing.providers import PROVIDERS
+from billing.settling import look_at_subscription
 from billing.tests.buying import plan_id
 from billing.tests.post import arrive, move_rows, pass_days
 from billing.tests.tills import AnyTill, till_of
@@ -89,6 +91,18 @@ def test_a_name_that_staff_took_off_the_plan_takes_it_from_nobody_who_has_it(api
     assert status_of(user) == ("pro", "ACTIVE")
     assert {row.provider_id for row in Payment.objects.filter(status="SUCCEEDED")} == {*till.payments(bought)}
     assert api.post("/api/billing/cancel/").status_code == 200
+
+
+# Two pages that were both paid
+
+
+def test_the_customer_who_has_the_plan_is_the_one_that_is_known(till, bought):
+    Customer.objects.update(customer_id="of_the_page_that_was_paid_in_vain", cards_seen_at=timezone.now())
+    provider = PROVIDERS[till.name]()
+    look_at_subscription(provider, bought)
+    found = provider.subscription(bought)
+    assert found
+    assert (Customer.objects.get().customer_id, Customer.objects.get().cards_seen_at) == (found.customer_id, None)
 
 
 # A provider that says nothing
