@@ -1,5 +1,7 @@
 """The desk for plans and what is used of them."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +10,12 @@ from accounts.admin.people import BY_PERSON, PERSON
 from accounts.models import Plan, UsageEntry, UsageKind, UserUsage
 from accounts.usage import give_back
 from core.admin import ReadOnlyAdmin, RowAdmin, counted, one_of
+
+PRODUCTS = (
+    'What it is called by each payment provider: {"stripe": "price_new"}. To change a price, make a new one there '
+    'and put its name before the old ones, {"stripe": ["price_new", "price_old"]}: the first is sold, and whoever '
+    "bought under another keeps the plan."
+)
 
 
 @admin.register(Plan)
@@ -22,6 +30,10 @@ class PlanAdmin(RowAdmin):
     search_fields = ["slug__startswith"]
     search_help_text = "The beginning of a slug."
     ordering = ["slug"]
+
+    def get_form(self, request: HttpRequest, obj: Plan | None = None, change: bool = False, **kwargs: Any) -> Any:
+        told = {"help_texts": {"products": PRODUCTS}, **kwargs}
+        return super().get_form(request, obj, change=change, **told)
 
     def has_delete_permission(self, request: HttpRequest, obj: Plan | None = None) -> bool:
         # Subscriptions refer to it for as long as they are kept; one that is over is made not public.
