@@ -203,6 +203,7 @@ class BillingEvent(Row):
             # From a payment back to what was said about it.
             GinIndex(fields=["about"], opclasses=["jsonb_path_ops"], name="event_about"),
             models.Index(F("run_after"), condition=Q(state="received"), name="event_waiting"),
+            models.Index(F("created_at"), condition=Q(state="failed"), name="event_given_up"),
             models.Index(F("created_at"), condition=~Q(body=b""), name="event_with_body"),
         ]
 

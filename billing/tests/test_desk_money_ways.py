@@ -190,3 +190,11 @@ def test_the_start_page_tells_the_most_of_it(desk, paid):
     cards = {card.title: card for card in desk.get("/admin/").context_data["cards"]}
     assert cards["MRR"].link == "/admin/money/"
     assert cards["Failed payments"].bad
+
+
+def test_the_start_page_tells_of_events_that_were_given_up_and_leads_to_them(desk, paid):
+    BillingEvent.objects.create(provider="stripe", delivery_id="evt_2", state="processed")
+    cards = {card.title: card for card in desk.get("/admin/").context_data["cards"]}
+    assert (cards["Events given up"].value, cards["Events given up"].bad) == ("1", True)
+    found = desk.get(cards["Events given up"].link).context_data["cl"]
+    assert [event.delivery_id for event in found.result_list] == ["evt_1"]

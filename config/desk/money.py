@@ -14,7 +14,7 @@ from accounts.models import Subscription
 from billing import figures
 from billing.amounts import told
 from billing.figures import Month, OfPlan
-from billing.models import Payment, Refund
+from billing.models import BillingEvent, Payment, Refund
 from config.desk.cards import Card
 
 Status = Subscription.Status
@@ -49,6 +49,14 @@ def at_a_glance(now: datetime) -> dict[str, Any]:
     mrr = figures.in_a_month(figures.by_plan())
     value = " + ".join(told(worth, currency) for currency, worth in mrr.items()) or "-"
     return {"cards": [Card("MRR", value, "what active plans bring in a month", page), _failed(month)]}
+
+
+def deliveries(now: datetime) -> dict[str, Any]:
+    """For the start page: what providers told us, and we could not follow up."""
+    count = BillingEvent.objects.filter(state=BillingEvent.State.FAILED).count()
+    link = f"{reverse('admin:billing_billingevent_changelist')}?{urlencode({'state': BillingEvent.State.FAILED})}"
+    note = "what providers told us; they can be processed again"
+    return {"cards": [Card("Events given up", f"{count:,}", note, link, bad=count > 0)]}
 
 
 def _recurring(plans: list[OfPlan]) -> list[Card]:

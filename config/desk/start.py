@@ -209,6 +209,7 @@ PARTS: dict[str, Callable[[datetime], dict[str, Any]]] = {
     "analytics.view_apiaccesslog": traffic,
     "accounts.view_user": people,
     "billing.view_payment": money.at_a_glance,
+    "billing.view_billingevent": money.deliveries,
     "analysis.view_postanalysisrequest": analyses,
     "analytics.view_externalapicalllog": spending,
     "logs.view_applog": troubles,

@@ -8,6 +8,7 @@ from django.conf import settings as configured
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from billing.models import BillingEvent
 from core import redis
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +113,12 @@ def test_no_key_is_ever_shown(capsys, settings):
     said, verdict = doctor(capsys)
     assert "clerk" in verdict
     assert "canary" not in said + verdict
+
+
+def test_it_names_events_of_providers_that_were_given_up(capsys):
+    everybody_is_alive()
+    BillingEvent.objects.create(provider="dodo", delivery_id="msg_1", state="failed", error="vendor_refused")
+    said, verdict = doctor(capsys)
+    assert verdict == "1 to put right: events."
+    assert "1 of payment providers given up" in said
+    assert "replay_billing_events --failed" in said

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.mail import MOST_ATTEMPTS, count_given_up_mail
+from billing import inbox
 from config import spooled
 from config.heartbeat import LATE_AFTER_SECONDS, ages
 from config.parts import Part, installed_parts
@@ -45,6 +46,7 @@ def examine() -> Iterator[Finding]:
     yield from _signs_of_life()
     yield _tried("mail", _mail)
     yield _tried("mail owed", _mail_owed)
+    yield _tried("events", _events)
     yield _tried("spool", _spool)
     yield _tried("shipper", _shipper)
     yield _tried("partitions", _partitions)
@@ -102,6 +104,15 @@ def _mail_owed() -> str:
     if given_up := count_given_up_mail():
         raise DatabaseError(f"{given_up} given up after {MOST_ATTEMPTS} attempts: look for `mail_failed` in the logs")
     return "none was given up"
+
+
+def _events() -> str:
+    if given_up := inbox.count_given_up():
+        raise DatabaseError(
+            f"{given_up} of payment providers given up: what stands in `error` first, then "
+            "`manage.py replay_billing_events --failed`"
+        )
+    return "none of payment providers was given up"
 
 
 def _spool() -> str:
