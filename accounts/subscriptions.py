@@ -24,7 +24,7 @@ PAID = (Status.ACTIVE, Status.CANCELING, Status.PAST_DUE)
 
 
 class AlreadySubscribed(Conflict):
-    """There is a paid subscription already: change its plan instead."""
+    """There is a paid subscription already: change its plan with upgrade/, or have it go on with resume/."""
 
     code = "already_subscribed"
 

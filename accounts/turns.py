@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import Subscription
@@ -20,7 +20,7 @@ AFTERMATH = timedelta(seconds=15)
 
 
 class ChangeUnderWay(Conflict):
-    """Your plan is being changed already, perhaps in another tab. Please try again shortly."""
+    """Your plan is being changed already, perhaps in another tab. Please try again when that is done."""
 
     code = "change_under_way"
     retryable = True
@@ -31,7 +31,7 @@ def turn(subscription: Subscription) -> Iterator[None]:
     row = Subscription.objects.filter(pk=subscription.pk)
     is_free = Q(changing_until=None) | Q(changing_until__lte=Now())
     if not row.filter(is_free).update(changing_until=Now() + LEASE):
-        raise ChangeUnderWay(retry_after=2)
+        raise ChangeUnderWay(retry_after=_rest(row))
     # Only as long as it is ours: one that took too long has lost it, perhaps to another.
     ours = row.filter(changing_until=row.values_list("changing_until", flat=True).get())
     try:
@@ -43,3 +43,10 @@ def turn(subscription: Subscription) -> Iterator[None]:
         ours.update(changing_until=None)
         raise
     ours.update(changing_until=None)
+
+
+def _rest(row: QuerySet[Subscription]) -> float:
+    """So many seconds at most: whoever has it may give it back sooner, but what nobody answered stays held."""
+    rest = ExpressionWrapper(F("changing_until") - Now(), output_field=DurationField())
+    left = row.values_list(rest, flat=True).first()
+    return max(1.0, left.total_seconds()) if left else 1.0

@@ -3,7 +3,8 @@
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.serializers import SubscriptionSerializer
+from accounts.models import Subscription
+from accounts.serializers import PlanSerializer, SubscriptionSerializer
 from billing.models import Invoice, Payment, PaymentMethod, Refund
 from core.schema import EXAMPLE_ID
 
@@ -36,11 +37,22 @@ class UpgradeSerializer(PlanChoiceSerializer):
     )  # fmt: skip
 
 
+class ReplacedSerializer(serializers.Serializer[None]):
+    """A plan that is paid for, or given, for some time yet."""
+
+    plan = PlanSerializer()
+    until = serializers.DateTimeField()
+
+
 class SubscribedSerializer(serializers.Serializer[None]):
     """A page to pay on."""
 
     checkout_url = serializers.URLField()
     subscription = SubscriptionSerializer()
+    replaces = ReplacedSerializer(
+        allow_null=True,
+        help_text="What ends as soon as this is paid, without its rest being reckoned in. Null: nothing.",
+    )
 
 
 class PreviewSerializer(serializers.Serializer[None]):
@@ -50,10 +62,15 @@ class PreviewSerializer(serializers.Serializer[None]):
     tax = serializers.IntegerField()
     currency = serializers.CharField()
     change = serializers.ChoiceField(
-        choices=["upgrade", "downgrade", "cancel"],
-        help_text="An upgrade begins at once; anything else when what is paid for ends.",
+        choices=["upgrade", "downgrade", "cancel", "stay"],
+        help_text="An upgrade begins at once, a downgrade or a cancellation when what is paid for ends. "
+        "To stay undoes what was to happen then.",
     )
-    effective_at = serializers.DateTimeField(allow_null=True, help_text="When it begins. Null: now.")
+    plan_before = serializers.SlugField(help_text="The plan you have.")
+    plan_after = serializers.SlugField(help_text="The plan you asked about.")
+    effective_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it begins. Null: at the end of the period, which its provider has not told."
+    )
     priced_at = serializers.DateTimeField(
         allow_null=True, help_text="Send it with the change. Null: the provider reckons anew then."
     )
@@ -102,13 +119,13 @@ class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):
         ]  # fmt: skip
 
 
-class HistorySerializer(serializers.ModelSerializer[Payment]):
+class HistorySerializer(serializers.ModelSerializer[Subscription]):
     """A subscription that was, or is."""
 
-    plan = serializers.CharField(source="plan__name")
+    plan = PlanSerializer()
 
     class Meta:
-        model = SubscriptionSerializer.Meta.model
+        model = Subscription
         fields = [
             "id", "plan", "status", "current_period_start", "current_period_end", "cancel_at_period_end", "created_at",
         ]  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -21,14 +22,13 @@ from billing import checkouts
 from billing.models import Customer, Invoice
 from billing.news import look_and_tell
 from billing.providers import PROVIDERS, configured
-from billing.providers.contract import Buyer, Checkout, CheckoutState, Page, Preview, Provider
+from billing.providers.contract import Buyer, Checkout, CheckoutState, Page, Preview, Provider, Standing, Subscribed
 from billing.providers.refusals import (
     NotForSale,
     NotPaid,
     PaymentDue,
     PaymentUnderWay,
     PreviewTooOld,
-    SamePlan,
     SubscriptionEnded,
 )
 from core.errors import Missing, NotConfigured, Problem, VendorRefused
@@ -44,13 +44,16 @@ class Subscribing:
 
     checkout_url: str
     subscription: Subscription
+    # What is paid for or given until then, and ends as soon as this one is paid.
+    replaces: Subscription | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """What a change of plan would be, and cost."""
 
-    change: str  # "upgrade", "downgrade" or "cancel"
+    change: str  # "upgrade", "downgrade", "cancel" or "stay"
+    plan_before: Plan
     cost: Preview
 
 
@@ -66,7 +69,7 @@ def subscribe(user: User, plan: Plan, *, provider_name: str | None = None) -> Su
     if known := checkouts.known_page(pending, provider):
         page, state = known
         if state.page is Page.OPEN:
-            return Subscribing(checkout_url=page.url, subscription=pending)
+            return _opened(page.url, pending)
         if state.page is Page.OVER:
             # What was declined there ends its own row as soon as its event is here: another page has a row of its own.
             leave_checkout(user, only=pending.pk)
@@ -76,9 +79,8 @@ def subscribe(user: User, plan: Plan, *, provider_name: str | None = None) -> Su
         if checkouts.is_awaited(pending):
             raise PaymentUnderWay
         return subscribe(user, plan, provider_name=provider.name)
-    opened = _open(user, provider, product_id, pending)
-    page = checkouts.keep_page(pending, provider, opened)
-    return Subscribing(checkout_url=page.url, subscription=pending)
+    page = checkouts.keep_page(pending, provider, _open(user, provider, product_id, pending))
+    return _opened(page.url, pending)
 
 
 def change_plan(user: User, plan: Plan, *, priced_at: datetime | None = None) -> Subscription:
@@ -102,18 +104,21 @@ def change_plan(user: User, plan: Plan, *, priced_at: datetime | None = None) ->
 
 def preview_change(user: User, plan: Plan) -> Shown:
     live, provider = _paid_one(user)
-    if plan.pk == live.plan_id:
-        raise SamePlan
+    shown = partial(Shown, plan_before=live.plan)
     # Nothing is charged for a change that waits for the period's end.
     free = Preview(amount=0, tax=0, currency=live.plan.currency, effective_at=live.current_period_end)
     if plan.slug == FREE:
-        return Shown(change="cancel", cost=free)
+        return shown(change="cancel", cost=free)
+    if live.is_over:
+        raise SubscriptionEnded
+    if plan.pk == live.plan_id:
+        return shown(change="stay", cost=replace(free, effective_at=timezone.now()))
     _require_paid(live)
     product_id = _product(plan, provider)
     if plan.price < live.plan.price:
-        return Shown(change="downgrade", cost=free)
+        return shown(change="downgrade", cost=free)
     found = provider.preview_change(_id(live), product_id=product_id)
-    return Shown(change="upgrade", cost=replace(found, effective_at=None))
+    return shown(change="upgrade", cost=replace(found, effective_at=timezone.now()))
 
 
 def cancel(user: User) -> Subscription:
@@ -136,12 +141,14 @@ def resume(user: User) -> Subscription:
 
 def open_portal(user: User) -> str:
     live, provider = _paid_one(user)
-    return provider.portal(_customer(live, provider), return_url=settings.PUBLIC_URL)
+    return provider.portal(_found(live, provider).customer_id, return_url=settings.PUBLIC_URL)
 
 
 def update_card(user: User) -> str:
     live, provider = _paid_one(user)
-    return provider.update_card(_id(live), customer_id=_customer(live, provider), return_url=settings.PUBLIC_URL)
+    if (found := _found(live, provider)).standing is Standing.ENDED:
+        raise SubscriptionEnded
+    return provider.update_card(found.id, customer_id=found.customer_id, return_url=settings.PUBLIC_URL)
 
 
 def invoice_pdf(user: User, invoice_id: UUID) -> bytes:
@@ -149,6 +156,12 @@ def invoice_pdf(user: User, invoice_id: UUID) -> bytes:
     if invoice is None:
         raise Missing
     return _provider(invoice.payment.provider).invoice_pdf(invoice.payment.provider_id, invoice.provider_id)
+
+
+def _opened(url: str, pending: Subscription) -> Subscribing:
+    live = get_user_subscription(pending.user)
+    is_lost = live.plan.slug != FREE and live.current_period_end and live.current_period_end > timezone.now()
+    return Subscribing(checkout_url=url, subscription=pending, replaces=live if is_lost else None)
 
 
 def _open(user: User, provider: Provider, product_id: str, pending: Subscription) -> Checkout:
@@ -259,17 +272,19 @@ def _provider(name: str | None) -> Provider:
 
 def _product(plan: Plan, provider: Provider) -> str:
     product_id = plan.product_at(provider.name)
+    if plan.slug == FREE:
+        raise NotForSale("Free costs nothing: cancel/ leads back to it.", details={"plan": plan.slug})
     if not plan.is_public or not plan.price or not product_id:
         raise NotForSale(details={"plan": plan.slug})
     return product_id
 
 
-def _customer(live: Subscription, provider: Provider) -> str:
-    """Whom it belongs to there: somebody who has bought twice may be two customers."""
+def _found(live: Subscription, provider: Provider) -> Subscribed:
+    """With whom it belongs to there: somebody who has bought twice may be two customers."""
     found = provider.subscription(_id(live))
     if found is None:
         raise SubscriptionEnded
-    return found.customer_id
+    return found
 
 
 def _id(live: Subscription) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.bodies import subscription_body
+from accounts.bodies import plan_body, subscription_body
 from accounts.idempotency import idempotent_outside
 from accounts.models import Plan, Subscription, User
 from accounts.serializers import SubscriptionSerializer
@@ -51,7 +51,9 @@ class Subscribe(APIView):
         asked = checked(shapes.SubscribeSerializer, request.data).validated_data
         opened = services.subscribe(_user(request), _plan(asked["plan_id"]), provider_name=asked.get("provider"))
         body = {"checkout_url": opened.checkout_url, "subscription": subscription_body(opened.subscription)}
-        return Response(body, status=201)
+        lost = opened.replaces
+        replaces = {"plan": plan_body(lost.plan), "until": lost.current_period_end} if lost else None
+        return Response(body | {"replaces": replaces}, status=201)
 
 
 class Upgrade(APIView):
@@ -89,9 +91,11 @@ class UpgradePreview(APIView):
     def post(self, request: Request) -> Response:
         """What a change of plan would cost now, as the provider reckons it, and when it would begin."""
         asked = checked(shapes.PlanChoiceSerializer, request.data).validated_data
-        shown = services.preview_change(_user(request), _plan(asked["plan_id"]))
+        plan = _plan(asked["plan_id"])
+        shown = services.preview_change(_user(request), plan)
         names = ("amount", "tax", "currency", "effective_at", "priced_at")
-        return Response({"change": shown.change, **{name: getattr(shown.cost, name) for name in names}})
+        what = {"change": shown.change, "plan_before": shown.plan_before.slug, "plan_after": plan.slug}
+        return Response(what | {name: getattr(shown.cost, name) for name in names})
 
 
 class Cancel(APIView):
@@ -139,7 +143,17 @@ class History(OwnRows):
     @classmethod
     def rows(cls, given: Collection[str]) -> QuerySet[Subscription]:
         own = Subscription.objects.filter(**{name: Parameter(name) for name in given})
-        return own.annotate(plan__name=F("plan__name"))
+        # A checkout that nobody paid was no subscription yet.
+        was_had = Q(provider="") | Q(paid_since__isnull=False) | Q(status__in=Subscription.LIVE)
+        return own.filter(was_had)
+
+    def get(self, request: Request) -> Response:
+        """The subscriptions one has had."""
+        answer = super().get(request)
+        plans = {str(plan.pk): plan_body(plan) for plan in Plan.objects.all()}
+        for row in answer.data["results"]:
+            row["plan"] = plans[row["plan"]]
+        return answer
 
 
 class Payments(OwnRows):
@@ -203,5 +217,5 @@ def _user(request: Request) -> User:
 def _plan(plan_id: UUID) -> Plan:
     plan = Plan.objects.filter(pk=plan_id).first()
     if plan is None:
-        raise errors.Missing
+        raise errors.Missing("There is no such plan. Plans are listed at /api/accounts/plans/.")
     return plan

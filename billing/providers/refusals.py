@@ -29,7 +29,7 @@ class PaymentDue(Conflict):
 
 
 class SubscriptionEnded(Conflict):
-    """This subscription has ended, and goes on no more once what is paid for is over."""
+    """This subscription has ended, and cannot be changed any more. Buy a plan anew with subscribe/."""
 
     code = "subscription_ended"
 
@@ -41,15 +41,9 @@ class AlreadyRefunded(VendorRefused):
 
 
 class NotPaid(Conflict):
-    """This takes a paid subscription, and there is none."""
+    """This takes a paid subscription, and there is none. Buy a plan with subscribe/ first."""
 
     code = "not_paid"
-
-
-class SamePlan(Conflict):
-    """That is the plan you have."""
-
-    code = "same_plan"
 
 
 class PreviewTooOld(Conflict):
@@ -59,6 +53,6 @@ class PreviewTooOld(Conflict):
 
 
 class NotForSale(Invalid):
-    """This plan cannot be bought."""
+    """This plan cannot be bought. Those that can are listed at /api/accounts/plans/."""
 
     code = "plan_not_for_sale"

@@ -1,6 +1,7 @@
 """From a plan on a page to a plan that holds: the checkout, the events, and what the user sees of it."""
 
 import random
+from uuid import uuid4
 
 import pytest
 
@@ -117,6 +118,35 @@ def test_without_a_paid_plan_there_is_nothing_to_cancel(api):
     for path in ("cancel", "resume", "portal", "payment-methods/update"):
         answer = api.post(f"/api/billing/{path}/")
         assert (answer.status_code, answer.json()["code"]) == (409, "not_paid")
+
+
+def test_whoever_asks_for_what_cannot_be_is_told_what_can(api, shop):
+    def told(path, plan):
+        answer = api.post(f"/api/billing/{path}/", {"plan_id": plan}, format="json")
+        return answer.status_code, answer.json()["error"]
+
+    assert told("subscribe", str(uuid4())) == (404, "There is no such plan. Plans are listed at /api/accounts/plans/.")
+    status, said = told("subscribe", plan_id("free"))
+    assert (status, "cancel/" in said) == (400, True)
+    assert "subscribe/" in told("upgrade", plan_id("pro"))[1]
+    buy(api, shop)
+    status, said = told("subscribe", plan_id("agency"))
+    assert (status, "upgrade/" in said, "resume/" in said) == (409, True, True)
+
+
+def test_the_history_shows_what_one_has_had_and_not_what_one_never_paid(api, shop):
+    press(subscribe(api, "agency")["checkout_url"], "decline")
+    deliver(shop)
+    api.post("/api/billing/cancel/")
+    assert [row["plan"]["slug"] for row in history(api)] == ["free"]
+    buy(api, shop)
+    assert [(row["plan"]["slug"], row["status"]) for row in history(api)] == [("pro", "ACTIVE"), ("free", "CANCELLED")]
+    plans = api.get("/api/accounts/plans/").json()["results"]
+    assert history(api)[0]["plan"] in plans
+
+
+def history(api):
+    return api.get("/api/billing/subscription/history/").json()["results"]
 
 
 def test_without_a_provider_nothing_is_sold(api):

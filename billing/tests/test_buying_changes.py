@@ -1,6 +1,6 @@
 """A plan is changed, cancelled, resumed: one outcome whatever comes between, and nothing that was not confirmed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -163,8 +163,10 @@ def test_what_has_ended_at_the_provider_is_neither_changed_nor_resumed(api, user
     assert refused(either.ask(api, "upgrade", "agency")) == (409, "subscription_ended")
     assert get_user_subscription(user).status == "CANCELING"
     either.deliver()
-    for answer in (either.ask(api, "resume"), either.ask(api, "upgrade", "agency")):
+    card = either.ask(api, "payment-methods/update")
+    for answer in (card, either.ask(api, "resume"), either.ask(api, "upgrade", "agency")):
         assert refused(answer) == (409, "subscription_ended")
+        assert "subscribe/" in answer.json()["error"]
     assert either.ask(api, "cancel").status_code == 200
     assert len(either.charges()) == 1
 
@@ -174,6 +176,8 @@ def test_after_an_end_at_the_provider_a_plan_can_be_bought_again(api, user, eith
     old = get_user_subscription(user)
     either.provider.cancel(old.provider_id, now=True)
     either.deliver()
+    lost = either.ask(api, "subscribe", "agency", provider=either.name).json()["replaces"]
+    assert (lost["plan"]["slug"], datetime.fromisoformat(lost["until"])) == ("pro", old.current_period_end)
     either.buy(api, "agency")
     live = get_user_subscription(user)
     assert (live.plan.slug, live.status, live.pk != old.pk) == ("agency", "ACTIVE", True)
@@ -189,7 +193,9 @@ def test_after_an_end_at_the_provider_a_plan_can_be_bought_again(api, user, eith
 def test_what_is_shown_is_what_is_charged(api, either):
     either.buy(api)
     shown = either.ask(api, "upgrade/preview", "agency").json()
-    assert (shown["change"], shown["effective_at"]) == ("upgrade", None)
+    assert (shown["change"], shown["effective_at"])[:1] == ("upgrade",)
+    assert (shown["plan_before"], shown["plan_after"]) == ("pro", "agency")
+    assert abs(datetime.fromisoformat(shown["effective_at"]) - timezone.now()) < timedelta(minutes=1)
     assert (shown["priced_at"] is None) == (either.name == "dodo")
     either.ask(api, "upgrade", "agency", priced_at=shown["priced_at"])
     assert either.charges()[1] == shown["amount"]
@@ -202,7 +208,15 @@ def test_what_waits_for_the_periods_end_is_shown_with_its_day(api, user, either)
         shown = either.ask(api, "upgrade/preview", slug).json()
         assert (shown["change"], shown["amount"], shown["priced_at"]) == (change, 0, None)
         assert shown["effective_at"] == ends.isoformat(timespec="auto").replace("+00:00", "Z")
-    assert refused(either.ask(api, "upgrade/preview", "agency")) == (409, "same_plan")
+
+
+def test_to_stay_is_shown_as_what_it_does(api, user, either):
+    either.buy(api, "agency")
+    either.ask(api, "cancel")
+    shown = either.ask(api, "upgrade/preview", "agency").json()
+    assert (shown["change"], shown["amount"], shown["plan_before"]) == ("stay", 0, "agency")
+    assert either.ask(api, "upgrade", "agency").json()["status"] == "ACTIVE"
+    assert len(either.charges()) == 1
 
 
 @pytest.mark.parametrize("minutes", [-11, 11])
