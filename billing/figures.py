@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Plan, Subscription
 from billing.models import Payment, Refund
+from billing.pricing import months_of
 
 Status = Subscription.Status
 # As the page of figures tells them.
@@ -26,7 +27,6 @@ DEFINITIONS = {
     "counts when we first hear of it. With taxes. Currencies are never added up.",
 }
 PAID = (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED)
-MONTHS = {"year": 12, "month": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class OfPlan:
 
     def worth(self, status: str) -> int:
         """In coins, rounded once for all of them."""
-        months = MONTHS.get(self.plan.interval, 1)
+        months = months_of(self.plan)
         return (self.counts[status] * self.plan.price + months // 2) // months
 
     @property

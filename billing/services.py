@@ -21,6 +21,7 @@ from accounts.usage import FREE, get_user_subscription
 from billing import checkouts
 from billing.models import Customer, Invoice
 from billing.news import look_and_tell
+from billing.pricing import begins_now
 from billing.providers import PROVIDERS, configured
 from billing.providers.contract import Buyer, Checkout, CheckoutState, Page, Preview, Provider, Standing, Subscribed
 from billing.providers.refusals import (
@@ -84,7 +85,7 @@ def subscribe(user: User, plan: Plan, *, provider_name: str | None = None) -> Su
 
 
 def change_plan(user: User, plan: Plan, *, priced_at: datetime | None = None) -> Subscription:
-    """A dearer plan begins now, a cheaper one when what is paid for ends."""
+    """A plan that is dearer by the month begins now, a cheaper one when what is paid for ends."""
     if priced_at and abs(timezone.now() - priced_at) > PREVIEW_HOLDS:
         raise PreviewTooOld
     with _changing(user) as (live, provider):
@@ -95,10 +96,10 @@ def change_plan(user: User, plan: Plan, *, priced_at: datetime | None = None) ->
         else:
             _require_paid(live)
             product_id = _product(plan, provider)
-            if plan.price < live.plan.price:
-                _downgrade(live, provider, product_id)
-            else:
+            if begins_now(plan, instead_of=live.plan):
                 _upgrade(live, provider, product_id, priced_at)
+            else:
+                _downgrade(live, provider, product_id)
         return _looked_at(live, provider)
 
 
@@ -115,7 +116,7 @@ def preview_change(user: User, plan: Plan) -> Shown:
         return shown(change="stay", cost=replace(free, effective_at=timezone.now()))
     _require_paid(live)
     product_id = _product(plan, provider)
-    if plan.price < live.plan.price:
+    if not begins_now(plan, instead_of=live.plan):
         return shown(change="downgrade", cost=free)
     found = provider.preview_change(_id(live), product_id=product_id)
     return shown(change="upgrade", cost=replace(found, effective_at=timezone.now()))
@@ -141,14 +142,14 @@ def resume(user: User) -> Subscription:
 
 def open_portal(user: User) -> str:
     live, provider = _paid_one(user)
-    return provider.portal(_found(live, provider).customer_id, return_url=settings.PUBLIC_URL)
+    return provider.portal(_found(live, provider).customer_id, return_url=settings.APP_URL)
 
 
 def update_card(user: User) -> str:
     live, provider = _paid_one(user)
     if (found := _found(live, provider)).standing is Standing.ENDED:
         raise SubscriptionEnded
-    return provider.update_card(found.id, customer_id=found.customer_id, return_url=settings.PUBLIC_URL)
+    return provider.update_card(found.id, customer_id=found.customer_id, return_url=settings.APP_URL)
 
 
 def invoice_pdf(user: User, invoice_id: UUID) -> bytes:
@@ -193,7 +194,7 @@ def _begin(provider: Provider, state: CheckoutState) -> None:
 
 def _upgrade(live: Subscription, provider: Provider, product_id: str, priced_at: datetime | None) -> None:
     provider.change_plan(
-        _id(live), product_id=product_id, at_period_end=False, once=_once(), return_url=settings.PUBLIC_URL,
+        _id(live), product_id=product_id, at_period_end=False, once=_once(), return_url=settings.APP_URL,
         priced_at=priced_at,
     )  # fmt: skip
     # Only now: where the card is declined, a cancellation stands.
