@@ -10,14 +10,10 @@ from sandbox import dodo_cycle as cycle
 from sandbox.control import Asked, Reply, Route
 from sandbox.dodo_account import DodoAccount, guarded, problem, said
 from sandbox.dodo_books import ASKED, Refusal, Thing, found, given_back, stamp
+from sandbox.pdf import invoice_pdf
 
 MOST_LINES = 20
 PAGE_SIZE, LARGEST_PAGE = 10, 100
-# As much of one as a reader needs to take it for one.
-PDF = (
-    b"%%PDF-1.4\n%% Invoice %s\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-    b"2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%%%EOF\n"
-)
 OPEN_PAGES = ("/session/", "/portal/")
 # Only a payment read by itself tells these.
 NOT_LISTED = {"tax", "error_code", "error_message", "updated_at", "refunds", "disputes", "billing", "product_cart"}
@@ -164,10 +160,11 @@ class DodoSandbox(DodoAccount):
 
     @guarded
     def get_invoice(self, asked: Asked, payment_id: str) -> Reply:
-        invoice = found(self.books.payments, payment_id)["invoice_id"]
-        if not invoice:
+        payment = found(self.books.payments, payment_id)
+        if not (number := payment["invoice_id"]):
             raise Refusal(404, "NOT_FOUND")
-        return Reply(body=PDF % invoice.encode(), headers={"Content-Type": "application/pdf"})
+        product = self.books.product(self.books.subscriptions[payment["subscription_id"]]["product_id"])
+        return invoice_pdf(number, product.name or product.id, payment["total_amount"], payment["currency"])
 
     @guarded
     def create_webhook(self, asked: Asked) -> Reply:

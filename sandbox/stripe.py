@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from sandbox import stripe_pages as pages
 from sandbox.control import Asked, Reply, Route, Sandbox
+from sandbox.pdf import invoice_pdf
 from sandbox.stripe_events import VERSION, Outbox
 from sandbox.stripe_ledger import DAY
 from sandbox.stripe_subscriptions import Subscriptions
@@ -247,7 +248,11 @@ class StripeSandbox(Sandbox):
 
     def pdf(self, asked: Asked, name: str) -> Reply:
         invoice = self.books.objects.get(name)
-        return pages.pdf(invoice) if invoice and invoice["number"] else Reply(status=404)
+        if not (invoice and invoice["number"]):
+            return Reply(status=404)
+        subscription = self.books.get("subscription", invoice["parent"]["subscription_details"]["subscription"])
+        price = subscription["items"]["data"][0]["price"]["id"]
+        return invoice_pdf(invoice["number"], price, invoice["total"], invoice["currency"])
 
     def unknown(self, asked: Asked, path: str) -> Reply:
         message = f"Unrecognized request URL ({asked.method}: {path})."

@@ -1,4 +1,4 @@
-"""The pages that Stripe hosts: where one pays, where one changes the card, and an invoice as a PDF."""
+"""The pages that Stripe hosts: where one pays, and where one changes the card."""
 
 from html import escape
 from urllib.parse import parse_qs
@@ -43,20 +43,6 @@ def closed(status: str) -> Reply:
 
 def leave(address: str) -> Reply:
     return Reply(status=303, body=b"", headers={**HTML, "Location": address})
-
-
-def pdf(invoice: Row) -> Reply:
-    text = f"Invoice {invoice['number']}: {invoice['total'] / 100:.2f} {invoice['currency'].upper()}"
-    stream = f"BT /F1 14 Tf 72 720 Td ({text}) Tj ET".encode()
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]
-    body = b"%PDF-1.4\n" + b"".join(b"%d 0 obj%s endobj\n" % (at, each) for at, each in enumerate(objects, start=1))
-    return Reply(body=body + b"trailer<</Root 1 0 R>>\n%%EOF\n", headers={"Content-Type": "application/pdf"})
 
 
 def _page(title: str, said: str, buttons: list[tuple[str, str]], *, wrong: str = "") -> Reply:
