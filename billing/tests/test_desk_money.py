@@ -210,7 +210,7 @@ def test_what_our_rows_have_missed_is_found_by_looking_again(desk, user, subscri
     assert "1 subscription was looked at." in said(act(desk, "look_again", subscription))
     assert get_user_subscription(user).status == "CANCELING"
     assert Payment.objects.get().amount == CHEAP
-    Payment.objects.update(amount=1, seen_at=timezone.now() - timedelta(days=1))
+    Payment.objects.update(amount=1, refunded=0, seen_at=timezone.now() - timedelta(days=1))
     assert "1 payment was looked at." in said(act(desk, "look_again", Payment.objects.get()))
     assert Payment.objects.get().amount == CHEAP
 
