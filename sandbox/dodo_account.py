@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from sandbox import dodo_cycle as cycle
 from sandbox import dodo_page as pages
+from sandbox.coins import told
 from sandbox.control import Asked, Reply, Sandbox
 from sandbox.dodo_books import DECLINES, GOOD_CARD, Books, Product, Refusal, Thing, found, new_id, stamp
 from sandbox.dodo_post import PAYLOADS, Delivery, Post
@@ -241,7 +242,7 @@ def problem(status: int, code: str) -> Reply:
 
 def price_of(product: Product) -> str:
     cycle_length = product.interval.lower() if product.every == 1 else f"{product.every} {product.interval.lower()}s"
-    return f"{product.price / 100:,.2f} {product.currency} every {cycle_length}"
+    return f"{told(product.price, product.currency)} every {cycle_length}"
 
 
 def filled_in(asked: Asked, name: str) -> str:

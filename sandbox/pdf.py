@@ -1,5 +1,6 @@
 """An invoice as a PDF of one page, by hand: what a reader needs to open it, and no more."""
 
+from sandbox.coins import told
 from sandbox.control import Reply
 
 # https://opensource.adobe.com/dc-acrobat-sdk-docs/pdfstandards/PDF32000_2008.pdf (7.5, file structure)
@@ -12,7 +13,7 @@ AROUND = (
 
 
 def invoice_pdf(number: str, what: str, amount: int, currency: str) -> Reply:
-    lines = [f"Invoice {number}", what, f"{amount / 100:.2f} {currency.upper()}"]
+    lines = [f"Invoice {number}", what, told(amount, currency)]
     return Reply(body=page(lines), headers={"Content-Type": "application/pdf"})
 
 

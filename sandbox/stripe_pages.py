@@ -3,6 +3,7 @@
 from html import escape
 from urllib.parse import parse_qs
 
+from sandbox.coins import told
 from sandbox.control import Reply
 from sandbox.stripe_wire import Row
 
@@ -27,7 +28,7 @@ def chosen(body: bytes) -> str:
 
 
 def checkout(session: Row, price: Row, *, wrong: str = "") -> Reply:
-    cost = f"{price['unit_amount'] / 100:,.2f} {price['currency'].upper()} each {price['recurring']['interval']}"
+    cost = f"{told(price['unit_amount'], price['currency'])} each {price['recurring']['interval']}"
     said = f"<p>{escape(price['product'])}: {escape(cost)}</p>"
     said += f'<p class="aside">{escape(session["customer_email"] or "")}</p>' if session["customer_email"] else ""
     return _page("Subscribe", said, [("pay", "Pay"), ("decline", "Decline"), ("cancel", "Cancel")], wrong=wrong)
