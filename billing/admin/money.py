@@ -7,7 +7,9 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 
 from accounts.models import Subscription
 from billing.amounts import told
@@ -65,7 +67,8 @@ def link_to(row: Any, text: str = "") -> str:
 
 
 def moment(when: Any) -> str:
-    return f"{when:%Y-%m-%d %H:%M}" if when else "-"
+    """As the lists write it."""
+    return date_format(localtime(when), "DATETIME_FORMAT") if when else "-"
 
 
 def events_about(kind: str, provider: str, provider_id: str | None) -> str:
@@ -80,8 +83,8 @@ def events_about(kind: str, provider: str, provider_id: str | None) -> str:
 
 def payments_in(rows: QuerySet[Payment]) -> str:
     lines = (
-        (link_to(each, moment(each.created_at)), each.reason, told(each.amount, each.currency), each.status,
-         told(each.refunded, each.currency), each.failure or "-")
+        (link_to(each, moment(each.created_at)), each.reason, told(each.amount, each.currency),
+         each.get_status_display(), told(each.refunded, each.currency), each.failure or "-")
         for each in rows.order_by("-created_at")[:MOST]
     )  # fmt: skip
     return table(["since", "for", "amount", "status", "given back", "failure"], lines)
@@ -89,7 +92,8 @@ def payments_in(rows: QuerySet[Payment]) -> str:
 
 def refunds_in(rows: QuerySet[Refund]) -> str:
     lines = (
-        (link_to(each, moment(each.created_at)), told(each.amount, each.currency), each.status, each.reason or "-")
+        (link_to(each, moment(each.created_at)), told(each.amount, each.currency), each.get_status_display(),
+         each.reason or "-")
         for each in rows.order_by("-created_at")[:MOST]
-    )
+    )  # fmt: skip
     return table(["since", "amount", "status", "reason"], lines)

@@ -43,6 +43,8 @@ class RefundAsked(Asked):
         coins = in_coins(self.cleaned_data["amount"], self.payment.currency)
         if not coins:
             raise forms.ValidationError("There is no such amount in this currency.")
+        if coins > (left := counter.left_of(self.payment)):
+            raise forms.ValidationError(f"At most {told(left, self.payment.currency)} can be given back.")
         return coins
 
 
@@ -92,6 +94,9 @@ class PaymentAdmin(MoneyAdmin):
             self.message_user(request, "One payment at a time: each has its own amount and reason.", messages.ERROR)
             return None
         [payment] = payments
+        if not counter.left_of(payment):
+            self.message_user(request, f"{_with_amount(payment)}. {_why_not(payment)}", messages.ERROR)
+            return None
         form = RefundAsked(request.POST if "confirmed" in request.POST else None, payment=payment)
         if form.is_valid():
             self._refund(request, payment, form.cleaned_data)
@@ -128,6 +133,12 @@ def _effect() -> str:
 
 def _with_amount(payment: Any) -> str:
     return f"{payment}: {told(payment.amount, payment.currency)} of {payment.user or 'somebody erased'}"
+
+
+def _why_not(payment: Payment) -> str:
+    if payment.status in counter.PAID:
+        return "All of it was given back, or is on its way."
+    return f"It was not paid ({payment.get_status_display()}), so there is nothing to give back."
 
 
 @admin.register(Invoice)

@@ -3,14 +3,14 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.models import Subscription
 from billing import counter, figures
-from billing.admin.money import MoneyAdmin, events_about, payments_in
+from billing.admin.money import MoneyAdmin, events_about, moment, payments_in
 from billing.figures import Month
 from core.admin import Asked, Between, counted
 
@@ -89,6 +89,10 @@ class SubscriptionAdmin(MoneyAdmin):
     @admin.action(description="Cancel at the provider", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> HttpResponse | None:
         rows = list(queryset)
+        if unpaid := [row for row in rows if not row.provider_id]:
+            found = "; ".join(map(_with_user, unpaid))
+            self.message_user(request, f"{counter.NoProvider().message} Leave out: {found}", messages.ERROR)
+            return None
         form = CancelAsked(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
             question = "Cancel? Nothing more will be charged. What is paid for is given to its end, either way."
@@ -106,4 +110,5 @@ class SubscriptionAdmin(MoneyAdmin):
 
 
 def _with_user(subscription: Any) -> str:
-    return f"{subscription.user}: {subscription.plan}, {subscription.status}, until {subscription.current_period_end}"
+    until = f", until {moment(subscription.current_period_end)}" if subscription.current_period_end else ""
+    return f"{subscription.user}: {subscription.plan}, {subscription.get_status_display()}{until}"
