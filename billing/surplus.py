@@ -48,6 +48,7 @@ def _was_in_vain(payment: Payment, subscription: Subscription) -> bool:
 def _return(provider: Provider, payment: Payment) -> bool:
     """Whether it is on its way."""
     with alone_with(payment):
+        payment.refresh_from_db()
         failed = payment.count_failed_refunds()
         if payment.asked_back() >= payment.amount:
             return True

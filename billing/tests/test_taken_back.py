@@ -1,6 +1,9 @@
 """Money that was taken back and what follows: a bank fails a refund, a payment goes back whole, a dispute is lost."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from accounts.models import OutgoingMail, Subscription
 from accounts.usage import get_user_plan, get_user_subscription
@@ -33,6 +36,28 @@ def test_what_was_paid_twice_goes_back_anew_where_the_bank_failed(api, either):
     assert sorted(Refund.objects.values_list("status", flat=True)) == ["FAILED", "SUCCEEDED"]
     assert Payment.objects.get(subscription=surplus()).status == "REFUNDED"
     assert (surplus().returned_at is None, letters(), len(either.refunds())) == (False, 1, 2)
+
+
+def test_a_refund_that_fails_long_after_the_plan_ended_is_repeated_too(api, either):
+    pay_twice(api, either)
+    either.deliver()
+    Subscription.objects.filter(pk=surplus().pk).update(ended_at=timezone.now() - timedelta(days=30))
+    either.fail_refund(Refund.objects.get().provider_id)
+    either.deliver()
+    leftovers.tidy_checkouts()
+    assert Refund.objects.filter(status="SUCCEEDED").count() == 1
+
+
+def test_what_was_paid_twice_waits_while_staff_give_it_back(api, either):
+    pay_twice(api, either)
+    either.fail("refund", status=503)
+    either.deliver()
+    either.sandbox.reset()
+    Payment.objects.update(refunding_until=timezone.now() + timedelta(minutes=5))
+    again(lease=False)
+    assert (either.refunds(), surplus().returned_at, letters()) == ([], None, 0)
+    again()
+    assert (len(either.refunds()), letters()) == (1, 1)
 
 
 def test_a_bank_that_fails_every_refund_is_left_to_staff(api, either):
