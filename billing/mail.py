@@ -7,7 +7,7 @@ from typing import Any
 from accounts.models import OutgoingMail, Subscription, User
 from accounts.usage import get_user_subscription
 from billing.amounts import told
-from billing.models import Payment
+from billing.models import Payment, Refund
 
 Status = Subscription.Status
 JUST_NOW = timedelta(days=1)
@@ -18,7 +18,9 @@ LETTERS: dict[str, Callable[[Subscription], bool]] = {
     "subscription_ends": lambda live: live.status == Status.CANCELING,
     "downgrade_coming": lambda live: live.downgrade_to_plan_id is not None,
     "subscription_ended": lambda live: live.provider_id is None,
+    "goes_on": lambda live: live.status == Status.ACTIVE and not live.downgrade_to_plan_id and bool(live.provider_id),
     "paid_twice": lambda live: True,
+    "given_back": lambda live: True,
 }
 
 
@@ -38,6 +40,7 @@ def facts_of(user: User, mail: OutgoingMail) -> dict[str, Any] | None:
         "goes_on": not live.cancel_at_period_end,
         "ended_plan": last.plan.name if last else "",
         "owed": _owed(live, mail),
+        "given_back": _given_back(user, mail),
     }
 
 
@@ -46,3 +49,9 @@ def _owed(live: Subscription, mail: OutgoingMail) -> str:
     late = Payment.objects.filter(subscription=live, created_at__gte=mail.created_at - JUST_NOW)
     failed = late.filter(status=Payment.Status.FAILED).order_by("-created_at").first()
     return told(failed.amount, failed.currency) if failed else ""
+
+
+def _given_back(user: User, mail: OutgoingMail) -> str:
+    """The refund that this letter is about: the row was written just before it."""
+    refund = Refund.objects.filter(user=user, created_at__lte=mail.created_at).order_by("-created_at").first()
+    return told(refund.amount, refund.currency) if refund else ""

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet, Sum
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, Settled, settle
 from billing.aftermath import follow_dispute, follow_refund
-from billing.letters import owe_letter
+from billing.letters import owe_letter, owe_refund_letter
 from billing.models import Customer, Invoice, Payment, Refund
 from billing.providers.contract import Charged, Disputed, Provider, Refunded, Standing, Subscribed
 from core.errors import Missing, NotConfigured
@@ -237,9 +237,11 @@ def keep_refund(provider: str, found: Refunded, begun: datetime) -> Refund:
         row = row or Refund(provider=provider, provider_id=found.id, payment=payment, seen_at=begun)
         if row.seen_at <= begun:
             row.user_id, row.amount, row.seen_at = payment.user_id, found.amount, begun
-            row.status = Refund.Status[found.status.upper()]
+            is_news, row.status = row._state.adding, Refund.Status[found.status.upper()]
             row.currency, row.partial, row.reason = found.currency.upper(), found.partial, found.reason[:300]
             row.save()
+            if is_news and row.status != Refund.Status.FAILED:
+                owe_refund_letter(row)
         _count_refunds(payment)
         return row
 

@@ -10,10 +10,10 @@ from accounts.mail import owe_mail, send_owed_mail
 from accounts.models import OutgoingMail, Plan, Subscription
 from accounts.subscriptions import Paid, grant, settle
 from accounts.usage import get_user_subscription
-from billing import inbox
+from billing import counter, inbox
 from billing.letters import owe_letter
 from billing.mail import LETTERS
-from billing.models import BillingEvent
+from billing.models import BillingEvent, Payment
 from billing.tests.buying import work
 from billing.upkeep import end_all_lapsed, reconcile
 
@@ -105,6 +105,24 @@ def test_a_cheaper_plan_to_come(api, either, user, bought, mailoutbox):
     assert f"your plan is Agency until {written(bought.current_period_end)}; from then on it is Pro" in text
 
 
+def test_a_cancellation_that_was_undone(api, either, user, bought, mailoutbox):
+    for before in ({"verb": "cancel"}, {"verb": "upgrade", "slug": "pro"}):
+        either.ask(api, **before)
+        OutgoingMail.objects.all().delete()
+        assert either.ask(api, "resume").status_code == 200
+        template, text = told(either, mailoutbox)
+        assert template == "goes_on"
+        assert "your plan Agency goes on after all" in text
+        assert f"It is paid for until {written(bought.current_period_end)}" in text
+
+
+def test_money_that_staff_gave_back(either, user, bought, mailoutbox):
+    counter.refund(Payment.objects.get(), amount=450, reason="A bad day", seen=0)
+    template, text = told(either, mailoutbox)
+    assert template == "given_back"
+    assert "4.50 USD of what you paid is on its way back to you" in text
+
+
 def test_an_end_that_the_provider_tells_of(api, either, user, bought, mailoutbox):
     """Its event mostly comes before our own clock: either way there is one letter."""
     either.provider.cancel(bought.provider_id, now=True)
@@ -164,6 +182,7 @@ def test_a_change_and_its_letter_are_kept_together_or_not_at_all(user):
         ("plan_changed", {"status": "TRIAL"}),
         ("plan_changed", {"status": "ACTIVE"}),
         ("paid_twice", {"status": "ACTIVE"}),
+        ("given_back", {"status": "ACTIVE"}),
     ],
 )
 def test_a_letter_is_plain_where_a_fact_is_missing(template, fields, user, mailoutbox):
@@ -179,7 +198,7 @@ def test_an_end_without_a_trace_of_the_plan_is_told_plainly(user, mailoutbox):
     assert "your plan has ended, and you are on Free now" in read(owe_mail(user, "subscription_ended"), mailoutbox)
 
 
-@pytest.mark.parametrize("template", [*LETTERS.keys() - {"subscription_ended", "paid_twice"}])
+@pytest.mark.parametrize("template", [*LETTERS.keys() - {"subscription_ended", "paid_twice", "given_back"}])
 def test_a_letter_without_its_reason_is_not_sent(template, user, mailoutbox):
     assert send_owed_mail(str(owe_mail(user, template).pk))
     assert mailoutbox == []
