@@ -198,6 +198,12 @@ def mark_over(subscription: Subscription) -> None:
     Subscription.objects.filter(owed_in_vain(), pk=subscription.pk).update(is_over=True, updated_at=Now())
 
 
+def mark_seen(subscription: Subscription, *, at: datetime) -> None:
+    """That its provider was asked and had nothing to tell: until others were asked too, it is not its turn again."""
+    older = Subscription.objects.filter(pk=subscription.pk, seen_at__lt=at)
+    older.update(seen_at=at, updated_at=Now())
+
+
 def _said_to_end() -> Q:
     cancelled = Q(status=Status.CANCELING, current_period_end__lte=Now())
     granted = Q(status=Status.ACTIVE, provider_id=None, current_period_end__lte=Now())

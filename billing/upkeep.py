@@ -14,14 +14,14 @@ from django.db.models.functions import Now
 
 from accounts.mail import owe_mail
 from accounts.models import Subscription
-from accounts.subscriptions import end_lapsed, lapsed, mark_over, owed_in_vain
+from accounts.subscriptions import end_lapsed, lapsed, mark_over, mark_seen, owed_in_vain
 from billing.cards import look_at_every_card
 from billing.models import Payment
 from billing.news import look_and_tell, tell
 from billing.providers.contract import Provider, Standing
 from billing.returns import look_at_returns
 from billing.rounds import Round
-from billing.settling import STATES, look_at_payment, look_at_subscription
+from billing.settling import STATES, database_now, look_at_payment, look_at_subscription
 
 Status = Subscription.Status
 LATELY = timedelta(days=60)
@@ -102,10 +102,12 @@ def _look(subscription: Subscription, tour: Round, *, with_payments: bool = Fals
 
 def _put_right(provider: Provider, subscription: Subscription, *, with_payments: bool) -> bool:
     before = (subscription.status, subscription.plan_id, subscription.current_period_end)
+    begun = database_now()
     settled = look_at_subscription(provider, subscription.provider_id or "")
     if with_payments:
         _look_at_payments(provider, subscription)
     if settled is None:
+        mark_seen(subscription, at=begun)
         return False
     tell(provider, settled)
     if with_payments:

@@ -93,6 +93,11 @@ def test_a_name_that_staff_took_off_the_plan_takes_it_from_nobody_who_has_it(api
     assert api.post("/api/billing/cancel/").status_code == 200
 
 
+def test_staff_are_told_how_a_price_is_changed(desk):
+    page = desk.get(f"/admin/accounts/plan/{plan_id('pro')}/change/").content.decode()
+    assert '["price_new", "price_old"]' in page
+
+
 # Two pages that were both paid
 
 
@@ -205,4 +210,4 @@ def test_what_was_looked_at_longest_ago_comes_first_and_what_was_looked_at_tonig
     till.sandbox.calls.clear()
     upkeep.reconcile()
     asked = [call.path.rpartition("/")[2] for call in till.sandbox.calls if "/subscriptions/" in call.path]
-    assert [*dict.fromkeys(asked)] == ["sub_1", bought, "sub_0"]
+    assert [*dict.fromkeys(asked)] == [bought, "sub_0", "sub_1"]
