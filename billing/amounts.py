@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
-# https://docs.stripe.com/currencies#zero-decimal and #three-decimal
+# https://docs.stripe.com/currencies#zero-decimal, #three-decimal and #special-cases: a shilling of Uganda, which has no
+# coins either, is counted there as a hundred of them.
 WITHOUT_COINS = {
-    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
 }  # fmt: skip
 A_THOUSAND_COINS = {"BHD", "JOD", "KWD", "OMR", "TND"}
 
