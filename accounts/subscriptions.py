@@ -172,7 +172,9 @@ def revoke(subscription: Subscription, *, with_it: Callable[[Settled], None]) ->
         row.status, row.is_over, row.cancel_at_period_end, row.downgrade_to_plan = Status.CANCELLED, True, True, None
         # From here on a look that finds it over, and paid for until later, gives nothing back.
         row.seen_at = row.ended_at = Now()
-        row.save()
+        # Not its turn: that may be given back meanwhile.
+        ended = ["status", "is_over", "cancel_at_period_end", "downgrade_to_plan", "seen_at", "ended_at", "updated_at"]
+        row.save(update_fields=ended)
         ensure_live_subscription(row.user)
         with_it(Settled(subscription=row, is_news=True, **before))
         return True
