@@ -163,8 +163,8 @@ def test_what_has_ended_at_the_provider_is_neither_changed_nor_resumed(api, user
     assert refused(either.ask(api, "upgrade", "agency")) == (409, "subscription_ended")
     assert get_user_subscription(user).status == "CANCELING"
     either.deliver()
-    card = either.ask(api, "payment-methods/update")
-    for answer in (card, either.ask(api, "resume"), either.ask(api, "upgrade", "agency")):
+    card, shown = either.ask(api, "payment-methods/update"), either.ask(api, "upgrade/preview", "pro")
+    for answer in (card, shown, either.ask(api, "resume"), either.ask(api, "upgrade", "agency")):
         assert refused(answer) == (409, "subscription_ended")
         assert "subscribe/" in answer.json()["error"]
     assert either.ask(api, "cancel").status_code == 200
