@@ -35,7 +35,9 @@ UPKEEP: dict[str, Callable[[], Any]] = {
     "downgrade": upkeep.process_scheduled_downgrades,
     "reconcile": upkeep.reconcile,
 }
-PASSING = {"stripe": 409, "dodo": 408}  # what a provider says that is to be asked again, and is not by the door
+# What passes, and is not asked again by the door: a provider that is busy, a key that is wrong, a page of a proxy's.
+PASSING = {"stripe": 409, "dodo": 408}
+REFUSALS: tuple[dict[str, Any], ...] = ({"status": 403}, {"status": 200, "body": b"<html>"})
 seeds = st.integers(0, 2**32 - 1)
 # How often each happens, beside the others.
 OFTEN = {
@@ -80,7 +82,8 @@ class Dealings(Dealing):
             event_id = chance.choice(waiting)
             BillingEvent.objects.filter(pk=event_id).update(run_after=Now())
             if chance.random() < 0.3:
-                self.till.sandbox.fail("*", status=PASSING[self.till.name], times=-1)
+                trouble = chance.choice([{"status": PASSING[self.till.name]}, *REFUSALS])
+                self.till.sandbox.fail("*", times=-1, **trouble)
             inbox.process(event_id)
             self.till.sandbox.reset()
             self.collect_news()
