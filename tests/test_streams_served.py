@@ -13,7 +13,7 @@ from django.db import connection
 from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import path
 
-from config.asgi import AT_ONCE, Streams
+from config.streaming import AT_ONCE, Streams
 from core import redis
 from core.streams import HEARTBEAT, append, encode, respond_with, tail
 
