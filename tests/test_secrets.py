@@ -259,9 +259,9 @@ def test_one_id_ties_the_request_the_task_the_vendor_and_the_log_together(
     clerk.fail("users.delete", status=500, times=100)
     known = {"authorization": f"Bearer {token}", "x-request-id": REQUEST_ID}
     assert stranger.delete("/api/accounts/me/", headers=known).status_code == 202
-    until(lambda: records.ship() or AppLog.objects.filter(message="task_failed").exists())
-    row = AppLog.objects.filter(message="task_failed").first()
-    assert (row.request_id, row.metadata["task"]) == (REQUEST_ID, "accounts.erase")
+    until(lambda: records.ship() or AppLog.objects.filter(message="erasure_waits").exists())
+    row = AppLog.objects.filter(message="erasure_waits").first()
+    assert (row.request_id, row.metadata["code"]) == (REQUEST_ID, "vendor_unavailable")
     calls = ExternalAPICallLog.objects.filter(vendor="clerk", request_id=REQUEST_ID)
     assert {"users.delete"} <= set(calls.values_list("operation", flat=True))
     lines = [line for line in log.read_text().splitlines() if f"task_id={row.task_id}" in line]
