@@ -1,6 +1,7 @@
 """Two shops that are open, one at each provider, with the same counter: what a test does in one it does in both."""
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ CHEAP, DEAR = 900, 2900
 LATER_DECLINED, ASKS_BANK = "4000000000000341", "4000002760003184"
 
 
-class Shop:
+class Shop(ABC):
     """A provider's sandbox, and what its buyers do."""
 
     name: ClassVar[str]
@@ -70,17 +71,17 @@ class Shop:
     def net(self) -> int:
         return sum(self.charges()) - sum(self.refunds())
 
-    def take(self) -> list[Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def take(self) -> list[Any]: ...
 
-    def send(self, event: Any) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def send(self, event: Any) -> int: ...
 
-    def charges(self) -> list[int]:
-        raise NotImplementedError
+    @abstractmethod
+    def charges(self) -> list[int]: ...
 
-    def refunds(self) -> list[int]:
-        raise NotImplementedError
+    @abstractmethod
+    def refunds(self) -> list[int]: ...
 
 
 class StripeShop(Shop):

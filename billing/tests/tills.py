@@ -4,6 +4,7 @@ Their clocks stay ours. When time passes, everything they keep moves into the pa
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Sold:
     later: str
 
 
-class Till:
+class Till(ABC):
     """What both have in common."""
 
     name = ""
@@ -75,23 +76,23 @@ class Till:
                 if not sold.is_over and sold.ends_at <= self.now():
                     self.renew(sold)
 
-    def offer(self, slug: str, price: int) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def offer(self, slug: str, price: int) -> str: ...
 
-    def take(self) -> list[Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def take(self) -> list[Any]: ...
 
-    def signed(self, event: Any) -> tuple[bytes, dict[str, str]]:
-        raise NotImplementedError
+    @abstractmethod
+    def signed(self, event: Any) -> tuple[bytes, dict[str, str]]: ...
 
-    def kept(self) -> list[Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def kept(self) -> list[Any]: ...
 
-    def sold(self) -> list[Sold]:
-        raise NotImplementedError
+    @abstractmethod
+    def sold(self) -> list[Sold]: ...
 
-    def renew(self, sold: Sold) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def renew(self, sold: Sold) -> None: ...
 
     @staticmethod
     def now() -> datetime:
