@@ -28,6 +28,8 @@ from core.webhooks import sign
 
 # As many as wait for each other's commits; providers send from many machines at once.
 SENDERS = 8
+# As many as the image has for each of its processes.
+THREADS = 8
 EVENTS = 1_000
 PACED_SECONDS, SHARE = 2.0, 0.7
 WARM_UP = 300
@@ -58,7 +60,7 @@ class Miscounted(Exception):
 
 
 def measure(home: Path, wanted: set[str]) -> list[Figure]:
-    with only("ours", home, **KEYS) as server:
+    with only("ours", home, threads=THREADS, **KEYS) as server:
         figures = [each for name in POST for each in _of(name, server)]
     return [figure for figure in figures if figure.id.partition(" ")[0] in wanted]
 

@@ -49,9 +49,9 @@ def running(home: Path) -> Iterator[dict[str, Server]]:
 
 
 @contextlib.contextmanager
-def only(name: str, home: Path, **environment: str) -> Iterator[Server]:
+def only(name: str, home: Path, *, threads: int = THREADS, **environment: str) -> Iterator[Server]:
     port = free_port()
-    words = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", str(THREADS), TARGETS[name]]
+    words = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", str(threads), TARGETS[name]]
     environment |= {"DJANGO_SETTINGS_MODULE": SETTINGS[name]}
     with granian(name, port, words, home, core=SERVER_CORE, **environment) as pid:
         client = Client(port)

@@ -15,7 +15,7 @@ from core.queue import enqueue
 
 # The tasks: what is to be done about one event, and what hands several out.
 ONE, SEVERAL = "billing.process_event", "billing.hand_out"
-MOMENT_SECONDS = 0.02
+MOMENT_SECONDS = 0.1
 # Up to so many are told of one by one, which spares each the way over another task.
 FEW = 4
 MANY = 200
@@ -36,7 +36,8 @@ class Bell:
         with self._lock:
             self._owed.append(event_id)
             self._start()
-        self._some.set()
+            if len(self._owed) == 1:
+                self._some.set()
 
     def _start(self) -> None:
         # A thread does not survive a fork.

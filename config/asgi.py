@@ -21,7 +21,7 @@ STREAMING_PATHS = re.compile(r"/api/.+/(events|stream)/")
 
 
 streams = Streams()
-plain = WSGIMiddleware(wsgi_application, workers=16)  # type: ignore[arg-type]
+plain = WSGIMiddleware(wsgi_application, workers=16)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

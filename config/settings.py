@@ -88,7 +88,6 @@ MIDDLEWARE = [
     *(["config.middleware.TunnelHostMiddleware"] if DEBUG else []),
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.metrics.MetricsMiddleware",
-    "config.middleware.WebhookMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "core.requests.RequestTrackingMiddleware",
     "analytics.middleware.APITrackingMiddleware",

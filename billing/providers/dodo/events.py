@@ -4,7 +4,7 @@ A delivery holds what is now, under the name of what was then, in any order and 
 at what to read again. The SDK takes an event it does not know for another, so the raw body is read here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -100,10 +100,6 @@ def _hint(delivery: Delivery, kind: str, event: Mapping[str, Any]) -> Hint:
 
 
 def _ids(data: Mapping[str, Any], *names: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, map(optional_identity, _values(data, names)))))
-
-
-def _values(data: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[object]:
-    for name in names:
-        found = data.get(name)
-        yield from found if isinstance(found, list) else [found]
+    said = [data[name] for name in names if name in data]
+    found = [each for one in said for each in (one if isinstance(one, list) else [one])]
+    return tuple(dict.fromkeys(filter(None, map(optional_identity, found))))
