@@ -133,12 +133,17 @@ def get_user_plan(user: User) -> Plan:
 # Spending
 
 
-def increment_usage(user: User, kind: str, *, platform: str, source: str, amount: int = 1) -> UsageState:
-    """Spend units on a source, once however often it is asked for, or raise LimitReached and write nothing."""
+def increment_usage(
+    user: User, kind: str, *, platform: str, source: str, amount: int = 1, is_new: bool = False
+) -> UsageState:
+    """Spend units on a source, once however often it is asked for, or raise LimitReached and write nothing.
+
+    A source that is new has nobody else who might spend on it meanwhile, so that no savepoint is needed.
+    """
     _require_positive(amount)
     asked = {"user": user.pk, "kind": UsageKind(kind).value, "platform": platform, "source": source, "amount": amount}
     for _ in range(TURNS):
-        reply = _spend(asked)
+        reply = _spend(asked, nullcontext() if is_new else _undoable())
         if reply is None:
             continue
         if reply.allowed is None:
@@ -157,9 +162,9 @@ def give_back(*, source: str, kind: str) -> bool:
     return bool(ask(GIVE_BACK[UsageKind(kind)], {"source": source, "kind": UsageKind(kind).value}))
 
 
-def _spend(asked: dict[str, Any]) -> Reply | None:
+def _spend(asked: dict[str, Any], guard: AbstractContextManager[None]) -> Reply | None:
     try:
-        with _undoable():
+        with guard:
             [row] = ask(SPEND[asked["kind"]], {**asked, "id": uuid7()})
     except IntegrityError:
         # Somebody spent on this source while we did, so ours was undone: the next look will find theirs.

@@ -5,11 +5,13 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.app.defaults import SETTING_KEYS
 from celery.signals import setup_logging, task_prerun, worker_init
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from config import tally  # noqa: F401  (its handlers listen wherever a message is sent or a task is run)
+from core import broker  # noqa: F401  (from here on its transport is the one for redis://)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -17,6 +19,14 @@ app = Celery("whyral")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Celery's Django support closes the database connection around every task unless this is set, under exactly this key.
 app.conf["CELERY_DB_REUSE_MAX"] = 10**9
+
+
+@app.on_after_configure.connect
+def know_settings(sender: Celery, **_: Any) -> None:
+    """By heart: Celery looks at seven of them for each message, each time through Django's, by several names."""
+    sender.conf.update({name: sender.conf[name] for name in SETTING_KEYS})
+
+
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 

@@ -33,13 +33,15 @@ class Parameter(Expression):
 class Statement:
     """A query, compiled at its first use; `build` answers a `values_list`."""
 
-    def __init__(self, build: Callable[[], QuerySet[Any, Any]], *, tail: str = "", loaders: Any = ()) -> None:
-        self.build, self.tail, self.loaders = build, tail, tuple(loaders)
+    def __init__(
+        self, build: Callable[[], QuerySet[Any, Any]], *, head: str = "", tail: str = "", loaders: Any = ()
+    ) -> None:
+        self.build, self.head, self.tail, self.loaders = build, head, tail, tuple(loaders)
 
     @cached_property
     def compiled(self) -> tuple[str, tuple[Any, ...]]:
         text, places = self.build().query.sql_with_params()
-        return f"{text} {self.tail}", places
+        return f"{self.head} {text} {self.tail}", places
 
     def rows(self, *tail: Any, **values: Any) -> list[Row]:
         text, places = self.compiled

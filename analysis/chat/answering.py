@@ -45,11 +45,7 @@ REST = timedelta(seconds=5)
 AT_ONCE = 200
 TABLE = ChatMessage._meta.db_table
 OPEN = "WHERE id = %(message)s AND status = 'streaming'"
-# Said in full, not through the ORM: every answer begins with the one, and writes down what it said with the other.
-BEGIN = f"""
-    UPDATE {TABLE} SET fence = 1, lease_until = statement_timestamp() + %(lease)s::interval
-    {OPEN} AND fence = 0 RETURNING session_id
-"""  # noqa: S608
+# Said in full, not through the ORM: every answer writes down with it what it said.
 WRITE_DOWN = f"UPDATE {TABLE} SET content = %(text)s {OPEN} AND fence = 1 RETURNING id"  # noqa: S608
 Status = ChatMessage.Status
 
@@ -73,11 +69,10 @@ class Stopped(Exception):
 
 def answer(message_id: UUID) -> None:
     """Give this answer, unless somebody has begun with it."""
-    begun = ask(BEGIN, {"message": message_id, "lease": LEASE})
+    begun = recall.begin(message_id, LEASE)
     if not begun:
         return
-    message = ChatMessage(id=message_id, session_id=begun[0][0])
-    user_id, analysis = recall.subject_of(message_id)
+    message, user_id, analysis = begun
     behalf = on_behalf_of(user_id=user_id, chat_id=message.session_id, analysis_id=analysis.pk)
     with behalf, leases.kept(message_id, 1, patience=_patience()):
         _Answer(message, analysis, Voice(message_id)).give()

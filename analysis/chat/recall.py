@@ -6,7 +6,7 @@ answer of ours is cut to its beginning: it can be read again in the evidence it 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +29,16 @@ CLAIMS = (
 
 ANALYSIS = "session__post_analysis__"
 OF_ANALYSIS, OF_POST = columns_of(PostAnalysis, ANALYSIS), columns_of(Post, f"{ANALYSIS}post__")
-SUBJECT = Statement(
-    lambda: ChatMessage.objects.filter(pk=Parameter("answer")).values_list("session__user_id", *OF_ANALYSIS, *OF_POST)
+# With one trip, because every answer waits for it: whose turn it is, and what it is about.
+BEGIN = Statement(
+    lambda: ChatMessage.objects.filter(pk=Parameter("answer")).values_list("session__user_id", *OF_ANALYSIS, *OF_POST),
+    head="WITH subject AS (",
+    tail=f"""
+        ) UPDATE {ChatMessage._meta.db_table} AS answer
+        SET fence = 1, lease_until = statement_timestamp() + %s::interval
+        FROM subject WHERE answer.id = %s AND answer.status = 'streaming' AND answer.fence = 0
+        RETURNING answer.session_id, subject.*
+    """,  # noqa: S608
 )
 # Questions, and the answers that said something; the newest first.
 TURNS = Statement(
@@ -43,12 +51,15 @@ TURNS = Statement(
 )
 
 
-def subject_of(answer_id: UUID) -> tuple[UUID, PostAnalysis]:
-    """Who asks, and what about: its post too, where it is known."""
-    [(user_id, *row)] = SUBJECT.rows(answer=answer_id)
+def begin(answer_id: UUID, lease: timedelta) -> tuple[ChatMessage, UUID, PostAnalysis] | None:
+    """Take an answer that nobody has begun: it, who asked, and what about, with its post where that is known."""
+    begun = BEGIN.rows(lease, answer_id, answer=answer_id)
+    if not begun:
+        return None
+    [(session_id, user_id, *row)] = begun
     analysis = model_of(PostAnalysis, tuple(row[: len(OF_ANALYSIS)]))
     analysis.post = model_of(Post, tuple(row[len(OF_ANALYSIS) :])) if analysis.post_id else None
-    return user_id, analysis
+    return ChatMessage(id=answer_id, session_id=session_id), user_id, analysis
 
 
 def messages_for(answer: ChatMessage, analysis: PostAnalysis, dossier: Dossier) -> list[Message]:

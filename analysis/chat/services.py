@@ -16,7 +16,6 @@ from analysis.models import PostAnalysis, Status
 from core.errors import Missing
 from core.ids import uuid7
 from core.queue import enqueue
-from core.statements import Parameter, Statement
 from core.statements import ask as sql
 from core.streams import close_connections
 
@@ -25,22 +24,25 @@ LOOK_SECONDS = 0.15
 # How many requests of a process may wait: each takes one of its threads, of which it has eight or sixteen for all.
 MOST_WAITING = 4
 _places = BoundedSemaphore(MOST_WAITING)
-SUBJECT = Statement(
-    lambda: ChatSession.objects.filter(pk=Parameter("session"), user=Parameter("user")).values_list(
-        "post_analysis__platform"
-    )
-)
-# Said in full, not through the ORM: every question waits for it. The answer is owed, the question complete.
+# Said in full, not through the ORM: every question waits for it. The answer is owed, the question complete. It answers
+# the platform, or nothing where this is no conversation of theirs.
 STORE = f"""
-    INSERT INTO {ChatMessage._meta.db_table} (
-        id, session_id, role, status, content, hinted_at, created_at, citations, fence, provider, model, prompt_version,
-        error_code, tokens_in, tokens_out, tokens_cached
+    WITH subject AS (
+        SELECT session.id, platform FROM {ChatSession._meta.db_table} session
+        JOIN {PostAnalysis._meta.db_table} analysis ON analysis.id = session.post_analysis_id
+        WHERE session.id = %(session)s AND session.user_id = %(user)s
+    ), stored AS (
+        INSERT INTO {ChatMessage._meta.db_table} (
+            id, session_id, role, status, content, hinted_at, created_at, citations, fence, provider, model,
+            prompt_version, error_code, tokens_in, tokens_out, tokens_cached
+        )
+        SELECT asked.id, subject.id, role, status, content, hinted_at, now(), '[]', 0, '', '', '', '', 0, 0, 0
+        FROM subject, (VALUES
+            (%(question)s::uuid, 'user', 'complete', %(content)s, NULL),
+            (%(answer)s::uuid, 'assistant', 'streaming', '', now())
+        ) AS asked (id, role, status, content, hinted_at)
     )
-    SELECT id, %(session)s, role, status, content, hinted_at, now(), '[]', 0, '', '', '', '', 0, 0, 0
-    FROM (VALUES
-        (%(question)s::uuid, 'user', 'complete', %(content)s, NULL),
-        (%(answer)s::uuid, 'assistant', 'streaming', '', now())
-    ) AS asked (id, role, status, content, hinted_at)
+    SELECT platform FROM subject
 """  # noqa: S608
 
 
@@ -56,16 +58,16 @@ def open_session(user: User, post_analysis_id: UUID) -> tuple[ChatSession, bool]
 
 def ask(user: User, session_id: UUID, content: str) -> UUID:
     """Store the question, owe its answer, spend a unit: together or not at all. One answer at a time; its id."""
-    found = SUBJECT.rows(session=session_id, user=user.pk)
-    if not found:
-        raise Missing
     # Two ids of one millisecond are in no order by themselves.
     asked_id, answer_id = sorted((uuid7(), uuid7()))
-    rows = {"question": asked_id, "answer": answer_id, "session": session_id, "content": content}
+    rows = {"question": asked_id, "answer": answer_id, "session": session_id, "user": user.pk, "content": content}
     try:
         with transaction.atomic():
-            sql(STORE, rows)
-            increment_usage(user, UsageKind.QUESTIONS_ASKED, platform=found[0][0], source=unit_of(answer_id))
+            found = sql(STORE, rows)
+            if not found:
+                raise Missing
+            spent = {"platform": found[0][0], "source": unit_of(answer_id), "is_new": True}
+            increment_usage(user, UsageKind.QUESTIONS_ASKED, **spent)
             transaction.on_commit(lambda: enqueue(TASK, answer_id, queue=QUEUE))
     except IntegrityError as problem:
         if "one_answer_at_a_time" in str(problem):
