@@ -38,6 +38,7 @@ def carrier(
     threads: int = 0,
     processes: int = 0,
     lease: float = 30.0,
+    as_it_comes: bool = False,
 ) -> Iterator[int]:
     """A worker of one queue; its process."""
     pool = ["--pool", "threads" if threads else "prefork", "--concurrency", str(threads or processes)]
@@ -53,6 +54,7 @@ def carrier(
         "--without-mingle",
     ]
     environment = {"CARRIER": json.dumps(seconds), "ANALYSIS_LEASE_SECONDS": str(lease), "PYTHONHASHSEED": "0"}
+    environment |= {"AS_IT_COMES": "1"} if as_it_comes else {}
     with open(home / "carrier.log", "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", CARRIER, "worker", *pool, *options], cwd=ROOT, env=os.environ | environment,
