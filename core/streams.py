@@ -34,7 +34,7 @@ import orjson
 import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import StreamingHttpResponse
 from redis import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
@@ -252,11 +252,11 @@ async def ask_database(question: Callable[[], Answer]) -> Answer:
 
 
 def close_connections() -> None:
-    """Give this thread's connections back, before it waits for something else."""
-    for connection in connections.all(initialized_only=True):
-        # An open transaction is somebody else's.
-        if not connection.in_atomic_block:
-            connection.close()
+    """Give this thread's connection back, before it waits for something else."""
+    own = connections[DEFAULT_DB_ALIAS]
+    # An open transaction is somebody else's.
+    if own.connection is not None and not own.in_atomic_block:
+        own.close()
 
 
 async def _stream(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

@@ -27,6 +27,7 @@ LARGEST_BODY = 256 * 1024
 TOLERANCE = 300
 SHORTEST_KEY = 16
 SPELLINGS = ("webhook", "svix")
+NAMES = [(f"{spelling}-id", f"{spelling}-timestamp", f"{spelling}-signature") for spelling in SPELLINGS]
 BASE64 = re.compile(r"[A-Za-z0-9+/]+")
 # Neither may hold a full stop: it is what separates id, time and body in the signed text.
 SANE_ID = re.compile(r"[!-\-/-~]{1,255}")
@@ -103,13 +104,12 @@ def _key(secret: str) -> bytes:
 
 def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
     lower = {name.lower(): value for name, value in headers.items()}
-    for spelling in SPELLINGS:
-        found = tuple(lower.get(f"{spelling}-{name}", "") for name in ("id", "timestamp", "signature"))
-        if all(found):
+    for names in NAMES:
+        delivery_id, timestamp, signature = map(lower.get, names)
+        if delivery_id and timestamp and signature:
             break
     else:
         raise MalformedWebhook("The webhook's id, timestamp or signature header is missing.")
-    delivery_id, timestamp, signature = found
     if not (SANE_ID.fullmatch(delivery_id) and SANE_TIME.fullmatch(timestamp)):
         raise MalformedWebhook("The webhook's id or timestamp header cannot be read.")
     return delivery_id, timestamp, signature
