@@ -85,6 +85,10 @@ def process(event_id: UUID, *, observe: Observer = unwatched) -> bool:
         return False
     event = BillingEvent.objects.defer("body", "headers").get(pk=event_id)
     observe("claimed", event)
+    if event.attempts > MOST_ATTEMPTS:
+        # It never came to an end, not even a bad one: those who took it died of it, or with it.
+        _fail(event, "worker_lost")
+        return False
     try:
         state = _act_on(event)
     except Problem as problem:

@@ -4,15 +4,18 @@ import os
 from bisect import bisect_left
 from collections import Counter
 from math import inf
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 from django.db.models.functions import Now
 
 from accounts.mail import MOST_ATTEMPTS, count_given_up_mail
 from accounts.models import OutgoingMail, User
 from analytics import rollups
+from billing import inbox
+from billing.models import BillingEvent
 from config import queues, spooled, tally
 from config.exposition import Page
 from config.heartbeat import ages
@@ -82,13 +85,18 @@ def _vendor_calls(page: Page) -> None:
 
 
 def _owed(page: Page) -> None:
-    mails = OutgoingMail.objects.filter(sent_at=None, attempts__lt=MOST_ATTEMPTS)
-    erasures = User.objects.filter(erasure_asked_at__isnull=False)
-    for name, rows, since in (("mails", mails, "created_at"), ("erasures", erasures, "erasure_asked_at")):
+    mails: QuerySet[Any] = OutgoingMail.objects.filter(sent_at=None, attempts__lt=MOST_ATTEMPTS)
+    erasures: QuerySet[Any] = User.objects.filter(erasure_asked_at__isnull=False)
+    events: QuerySet[Any] = BillingEvent.objects.filter(state=BillingEvent.State.RECEIVED)
+    for name, rows, since in (
+        ("mails", mails, "created_at"), ("erasures", erasures, "erasure_asked_at"),
+        ("billing_events", events, "created_at"),
+    ):  # fmt: skip
         owed = rows.aggregate(number=Count("pk"), age=Now() - Min(since))
         page.add(f"whyral_{name}_waiting", owed["number"])
         page.add(f"whyral_{name}_oldest_seconds", owed["age"].total_seconds() if owed["age"] else 0)
     page.add("whyral_mails_given_up", count_given_up_mail())
+    page.add("whyral_billing_events_given_up", inbox.count_given_up())
 
 
 def _connections(page: Page) -> None:

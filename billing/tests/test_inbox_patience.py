@@ -109,3 +109,11 @@ def test_what_is_paid_does_not_wait_for_cards(api, user, either, trouble, caplog
     either.sandbox.reset()
     reconcile(wait=lambda seconds: None)
     assert PaymentMethod.objects.get().last4 == "4242"
+
+
+def test_what_its_workers_die_of_is_given_up_too():
+    deadly = BillingEvent.objects.create(provider="dodo", delivery_id="msg_1", attempts=inbox.MOST_ATTEMPTS)
+    BillingEvent.objects.update(run_after=Now())
+    assert not inbox.process(deadly.pk)
+    deadly.refresh_from_db()
+    assert (deadly.state, deadly.error, deadly.run_after) == ("failed", "worker_lost", None)

@@ -15,6 +15,7 @@ from django.db import connection
 
 from accounts.models import OutgoingMail, User
 from analytics.models import APIAccessLog, ExternalAPICallLog
+from billing.models import BillingEvent
 from config.exposition import Metric, Page
 from config.metrics import METRICS, collect
 from core import redis, streams
@@ -111,7 +112,11 @@ def test_what_is_owed_is_counted_with_its_age(user):
     OutgoingMail.objects.create(user=user, template="verify_email")
     OutgoingMail.objects.create(user=user, template="verify_email", attempts=15)
     User.objects.filter(pk=user.pk).update(erasure_asked_at=datetime(2026, 1, 1, tzinfo=UTC))
+    BillingEvent.objects.create(provider="dodo", delivery_id="msg_1")
+    BillingEvent.objects.create(provider="dodo", delivery_id="msg_2", state="failed")
     told = read()
+    assert told[("whyral_billing_events_waiting",)] == told[("whyral_billing_events_given_up",)] == 1
+    assert 0 <= told[("whyral_billing_events_oldest_seconds",)] < 5
     assert (
         told[("whyral_mails_waiting",)] == told[("whyral_mails_given_up",)] == told[("whyral_erasures_waiting",)] == 1
     )
