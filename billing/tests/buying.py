@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework.test import APIClient
 
-from accounts.models import Plan
+from accounts.models import Plan, Subscription, User
 from billing import inbox
 from billing.models import BillingEvent
 from billing.tests.stripe_buyer import press
@@ -55,3 +55,9 @@ def work() -> None:
 
 def states() -> set[str]:
     return {*BillingEvent.objects.values_list("state", flat=True)}
+
+
+def status_of(user: User) -> tuple[str, str]:
+    """The plan that somebody has, and how it stands."""
+    live = Subscription.objects.select_related("plan").get(user=user, status__in=Subscription.LIVE)
+    return live.plan.slug, live.status

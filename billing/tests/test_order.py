@@ -21,16 +21,10 @@ from billing import inbox
 from billing.models import BillingEvent, Invoice, Payment, Refund
 from billing.providers import PROVIDERS
 from billing.tests.post import arrive, pass_days, send, send_all, work_off
-from billing.tests.tills import AnyTill, till_of
+from billing.tests.tills import AnyTill
 
 CASES = int(os.environ.get("FUZZ_CASES", "8"))
 SEED = int(os.environ.get("FUZZ_SEED", "21"))
-
-
-@pytest.fixture(params=["stripe", "dodo"])
-def till(request: pytest.FixtureRequest, settings: Any, db: None) -> Iterator[AnyTill]:
-    with till_of(request.param, settings) as found:
-        yield found
 
 
 def ask(api: APIClient, path: str, plan: str = "") -> Any:

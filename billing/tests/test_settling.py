@@ -1,55 +1,23 @@
 """What our rows come to say of odd things: silence, endings at once, money of nobody's, and people who are gone."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from rest_framework.test import APIClient
 
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, settle
 from accounts.usage import ensure_live_subscription
 from billing import upkeep
-from billing.models import BillingEvent, Payment, Refund
+from billing.models import Payment, Refund
 from billing.providers import PROVIDERS
 from billing.rounds import MOST_SILENCES
 from billing.settling import look_at_payment, look_at_refund, look_at_subscription
+from billing.tests.buying import states, status_of, subscribe
 from billing.tests.post import arrive, move_rows, pass_days
-from billing.tests.tills import AnyTill, StripeTill, till_of
+from billing.tests.tills import AnyTill, StripeTill
 from sandbox import dodo_cycle as cycle
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(params=["stripe", "dodo"])
-def till(request: pytest.FixtureRequest, settings: Any, db: None) -> Iterator[AnyTill]:
-    with till_of(request.param, settings) as found:
-        yield found
-
-
-@pytest.fixture
-def bought(api: APIClient, till: AnyTill) -> str:
-    """Pro, paid for and known here; its id at the provider."""
-    till.press(open_page(api), action="pay")
-    arrive(till)
-    return till.sold()[0].id
-
-
-def open_page(api: APIClient, plan: str = "pro") -> str:
-    plan_id = str(Plan.objects.get(slug=plan).pk)
-    answer = api.post("/api/billing/subscribe/", {"plan_id": plan_id}, format="json")
-    assert answer.status_code == 201, answer.content
-    return str(answer.json()["checkout_url"])
-
-
-def status_of(user: User) -> tuple[str, str]:
-    live = Subscription.objects.select_related("plan").get(user=user, status__in=Subscription.LIVE)
-    return live.plan.slug, live.status
-
-
-def event_states() -> set[str]:
-    return {*BillingEvent.objects.values_list("state", flat=True)}
 
 
 def forget_what_for(till: AnyTill, payment_id: str) -> None:
@@ -129,7 +97,7 @@ def test_what_is_paused_is_given_to_the_end_of_what_is_paid_for(user, till, boug
 def test_one_that_made_way_for_another_does_not_come_back_when_that_one_ends(api, user, till, bought):
     till.end(bought)
     arrive(till)
-    till.press(open_page(api, "agency"), action="pay")
+    till.press(subscribe(api, "agency")["checkout_url"], action="pay")
     arrive(till)
     assert status_of(user) == ("agency", "ACTIVE")
     Subscription.objects.filter(user=user, plan__slug="agency").update(status="CANCELLED")
@@ -234,7 +202,7 @@ def test_events_about_somebody_who_was_erased_come_to_an_end(user, till, bought)
     user.delete()
     till.end(bought)
     arrive(till)
-    assert event_states() <= {"processed", "recorded", "ignored"}
+    assert states() <= {"processed", "recorded", "ignored"}
     assert look_at_subscription(PROVIDERS[till.name](), bought) is None
 
 

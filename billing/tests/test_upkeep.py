@@ -1,48 +1,20 @@
 """What time takes from nobody who pays, and whom it has charged no more; and rounds over many, at a pace."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
-from rest_framework.test import APIClient
 
 from accounts.models import OutgoingMail, Plan, Subscription, User
 from billing import upkeep
 from billing.models import Customer, Payment
 from billing.providers import PROVIDERS
 from billing.settling import look_at_subscription
-from billing.tests.buying import plan_id
+from billing.tests.buying import plan_id, status_of, subscribe
 from billing.tests.post import arrive, move_rows, pass_days
-from billing.tests.tills import AnyTill, till_of
+from billing.tests.tills import AnyTill
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(params=["stripe", "dodo"])
-def till(request: pytest.FixtureRequest, settings: Any, db: None) -> Iterator[AnyTill]:
-    with till_of(request.param, settings) as found:
-        yield found
-
-
-@pytest.fixture
-def bought(api: APIClient, till: AnyTill) -> str:
-    """Pro, paid for and known here; its id at the provider."""
-    till.press(open_page(api), action="pay")
-    arrive(till)
-    return till.sold()[0].id
-
-
-def open_page(api: APIClient) -> str:
-    answer = api.post("/api/billing/subscribe/", {"plan_id": plan_id("pro")}, format="json")
-    assert answer.status_code == 201, answer.content
-    return str(answer.json()["checkout_url"])
-
-
-def status_of(user: User) -> tuple[str, str]:
-    live = Subscription.objects.select_related("plan").get(user=user, status__in=Subscription.LIVE)
-    return live.plan.slug, live.status
 
 
 def rename(till: AnyTill, *products: str) -> None:
@@ -77,7 +49,7 @@ def test_whoever_bought_at_an_old_price_keeps_the_plan_and_its_renewals_are_book
 
 def test_a_plan_is_sold_under_the_first_of_its_names(api, user, till):
     rename(till, till.offer("pro", 4900), product_of(till))
-    till.press(open_page(api), action="pay")
+    till.press(subscribe(api)["checkout_url"], action="pay")
     arrive(till)
     assert status_of(user) == ("pro", "ACTIVE")
 
