@@ -134,12 +134,15 @@ def fleet(nursery: "subprocess.Popen[str]", folder: Path, plan: Plan) -> Iterato
 
 
 def is_alive(process: int) -> bool:
+    """Not even as a corpse that nobody has buried."""
     try:
         os.kill(process, 0)
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:  # no such folder on this system, or gone in this moment: the next look will tell
+        return True
     except ProcessLookupError:
         return False
-    status = Path(f"/proc/{process}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    return state != "Z"
 
 
 def until(holds: Callable[[], Any], *, seconds: float, what: str, pause: float = 0.05) -> float:
