@@ -134,7 +134,7 @@ def fleet(nursery: "subprocess.Popen[str]", folder: Path, plan: Plan) -> Iterato
 
 
 def is_alive(process: int) -> bool:
-    """Not even as a corpse that nobody has buried."""
+    """One that has ended and was not waited for yet is not."""
     try:
         os.kill(process, 0)
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
