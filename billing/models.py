@@ -201,7 +201,8 @@ class BillingEvent(Row):
         indexes = [
             models.Index("created_at", "id", name="event_age"),
             # From a payment back to what was said about it.
-            GinIndex(fields=["about"], opclasses=["jsonb_path_ops"], name="event_about"),
+            # At once: with a list of what is pending, every so often one delivery waits until all of that is filed.
+            GinIndex(fields=["about"], opclasses=["jsonb_path_ops"], name="event_about", fastupdate=False),
             models.Index(F("run_after"), condition=Q(state="received"), name="event_waiting"),
             models.Index(F("created_at"), condition=Q(state="failed"), name="event_given_up"),
             models.Index(F("created_at"), condition=~Q(body=b""), name="event_with_body"),
