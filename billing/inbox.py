@@ -35,8 +35,6 @@ Observer = Callable[[str, BillingEvent], None]
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
 MOST_ATTEMPTS = 40
 AT_ONCE = 1_000
-# Of the headers, those that say what was signed and when; never a cookie or a token.
-KEPT_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature", "user-agent")
 
 log = structlog.get_logger(__name__)
 
@@ -44,17 +42,18 @@ log = structlog.get_logger(__name__)
 def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> bool:
     """Store what is signed, under its id; False where it is there already. What is not signed is not stored.
 
-    Of the headers only those that are to be kept, KEPT_HEADERS.
+    The headers are kept as they are given: whoever hands them on leaves out cookies and tokens.
     """
     provider = PROVIDERS[provider_name]()
     hint = _read(provider, body, headers)
     kept = {name: value[:500] for name, value in headers.items()}
     row = (uuid7(), provider.name, hint.id, hint.type[:100], body, _json(kept), _json(_ids(hint)))
-    # Nobody else can see into a transaction that is somebody's own, or may be told before it ends.
-    if connection.in_atomic_block:
-        is_new = bool(insert([row]))
-        transaction.on_commit(partial(bell.ring, row[0])) if is_new else None
-    elif is_new := store(row):
+    # Nobody else can write into a transaction that is somebody's own, or may be told of what is in it before it ends.
+    is_theirs = connection.in_atomic_block
+    is_new = bool(insert([row])) if is_theirs else store(row)
+    if is_new and is_theirs:
+        transaction.on_commit(partial(bell.ring, row[0]))
+    elif is_new:
         bell.ring(row[0])
     return is_new
 

@@ -33,7 +33,9 @@ STRIPE_HEADERS = [
 AN_EVENT = OpenApiRequest(
     {"type": "object"}, examples=[OpenApiExample("An event", value={"type": "subscription.active", "data": {}})]
 )
-KEPT = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in inbox.KEPT_HEADERS}
+# Of the headers, those that say what was signed and when; never a cookie or a token.
+KEPT_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature", "user-agent")
+KEPT = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in KEPT_HEADERS}
 
 
 def answer(provider: str, request: HttpRequest) -> HttpResponse:

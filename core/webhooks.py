@@ -26,8 +26,7 @@ LARGEST_BODY = 256 * 1024
 # How many seconds a clock may be ahead or behind, as everybody has it who follows the specification.
 TOLERANCE = 300
 SHORTEST_KEY = 16
-SPELLINGS = ("webhook", "svix")
-NAMES = [(f"{spelling}-id", f"{spelling}-timestamp", f"{spelling}-signature") for spelling in SPELLINGS]
+SPELLINGS = [(f"{name}-id", f"{name}-timestamp", f"{name}-signature") for name in ("webhook", "svix")]
 BASE64 = re.compile(r"[A-Za-z0-9+/]+")
 # Neither may hold a full stop: it is what separates id, time and body in the signed text.
 SANE_ID = re.compile(r"[!-\-/-~]{1,255}")
@@ -104,7 +103,7 @@ def _key(secret: str) -> bytes:
 
 def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
     lower = {name.lower(): value for name, value in headers.items()}
-    for names in NAMES:
+    for names in SPELLINGS:
         delivery_id, timestamp, signature = map(lower.get, names)
         if delivery_id and timestamp and signature:
             break

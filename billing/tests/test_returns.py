@@ -1,8 +1,6 @@
 """What came back of a payment and no event told of: refunds and disputes, found by night or when somebody looks."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,23 +11,16 @@ from billing.models import Payment, Refund
 from billing.providers import PROVIDERS
 from billing.providers.contract import Disputed, Provider
 from billing.settling import keep_dispute, look_at_dispute, look_at_payment
-from billing.tests.buying import plan_id
+from billing.tests.buying import subscribe
 from billing.tests.post import arrive
-from billing.tests.tills import AnyTill, StripeTill, till_of
+from billing.tests.tills import AnyTill, StripeTill
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["stripe", "dodo"])
-def till(request: pytest.FixtureRequest, settings: Any, db: None) -> Iterator[AnyTill]:
-    with till_of(request.param, settings) as found:
-        yield found
-
-
 @pytest.fixture
 def payment(api: APIClient, till: AnyTill) -> Payment:
-    answer = api.post("/api/billing/subscribe/", {"plan_id": plan_id("pro")}, format="json")
-    till.press(answer.json()["checkout_url"], action="pay")
+    till.press(subscribe(api)["checkout_url"], action="pay")
     arrive(till)
     return Payment.objects.get()
 
