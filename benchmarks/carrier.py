@@ -70,7 +70,7 @@ def prepare() -> None:
 
 
 def take_celery_as_it_comes() -> None:
-    """Undo what config.celery and core.broker do for a message to be cheaper: a no-op's price is Celery's own."""
+    """Undo what config.celery and core.broker do for a message to be cheaper."""
     TRANSPORT_ALIASES["redis"] = "kombu.transport.redis:Transport"
     for name in SETTING_KEYS:
         app.conf.changes.pop(name, None)
