@@ -18,7 +18,7 @@ from django.db import transaction
 from accounts.models import UsageKind
 from accounts.usage import give_back
 from analysis.errors import PostGone
-from analysis.models import PostAnalysis, Status
+from analysis.models import OPEN, PostAnalysis, PostAnalysisRequest, Status
 from core.statements import ask
 
 # The columns that the last stage fills; what it does not name stays as it is.
@@ -164,22 +164,21 @@ def complete(work: Work, used: Used, *, result: dict[str, Any]) -> Moved:
     """The last stage is done: its result, what it used and the request's count, together or not at all."""
     if unknown := result.keys() - set(RESULT):
         raise ValueError(f"A result has no {', '.join(sorted(unknown))}.")
-    with transaction.atomic():
-        return _end(work, used, Wrong(), status=Status.COMPLETED, telling=(), result=result)
+    return _over(work, _end(work, used, Wrong(), status=Status.COMPLETED, telling=(), result=result))
 
 
 def fail(work: Work, used: Used, wrong: Wrong) -> Moved:
     """The post cannot be explained: its unit goes back, its siblings go on."""
     with transaction.atomic():
-        moved = _end(work, used, wrong, status=Status.FAILED, telling=[("error", wrong.message)])
-        if moved.ours:
+        ended = _end(work, used, wrong, status=Status.FAILED, telling=[("error", wrong.message)])
+        if ended:
             give_back(source=unit_of(work.id), kind=UsageKind.URL_LOOKUPS)
-        return moved
+    return _over(work, ended)
 
 
 def _end(
     work: Work, used: Used, wrong: Wrong, *, status: str, telling: Telling, result: Mapping[str, Any] = NOTHING
-) -> Moved:
+) -> list[tuple[Any, ...]]:
     values = {
         **_held(work),
         **_used(used),
@@ -195,11 +194,15 @@ def _end(
         "points": 100 - work.progress,
         "result": json.dumps(dict(result)),
     }
-    rows = _ask("end", values)
-    if not rows:
+    return _ask("end", values)
+
+
+def _over(work: Work, ended: list[tuple[Any, ...]]) -> Moved:
+    """Where its request has ended with it, that is a step of its own: who dies before it leaves it to the sweep."""
+    if not ended:
         return Moved(ours=False)
-    request_id, still_open, told = rows[0]
-    final = finalize(request_id) if still_open == 0 else None
+    [(still_open, told)] = ended
+    final = finalize(work.request_id) if still_open == 0 else None
     return Moved(ours=True, told=final or told, over=final is not None)
 
 
@@ -207,6 +210,12 @@ def finalize(request_id: UUID) -> int | None:
     """End a request whose posts have all ended, once; the row of its history that says so."""
     rows = _ask("finalize", {"id": request_id})
     return rows[0][0] if rows else None
+
+
+def unfinished(most: int) -> list[UUID]:
+    """Requests whose posts have all ended, and that nobody has ended with them."""
+    over = PostAnalysisRequest.objects.filter(status__in=OPEN, open_posts=0)
+    return [*over.values_list("pk", flat=True)[:most]]
 
 
 def due(*, stages: Sequence[str], most: int, rest: timedelta, alone: Sequence[str] = ()) -> list[tuple[UUID, str]]:

@@ -17,7 +17,7 @@ from core import streams
 logger = structlog.get_logger(__name__)
 
 # Nobody sees that a bell is this much later; a busy worker makes a tenth of the trips.
-MOMENT_SECONDS = 0.01
+MOMENT_SECONDS = 0.05
 
 
 class Ringer:

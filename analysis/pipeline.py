@@ -6,8 +6,6 @@ only a hint, and a sweep sends what was lost. See docs/decisions/0023.
 
 import random
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -51,10 +49,16 @@ def advance(
     """Carry a post through the stages of this queue; nothing where it is somebody's, waits or has ended."""
     begins = {name: stage.begins for name, stage in stages.items() if stage.queue == queue}
     work = engine.claim(post_analysis_id, begins=begins, alone=[name for name in begins if queue not in IN_PROCESSES])
-    while work:
-        live.ring(work.request_id, work.told)
-        observe("claimed", work)
-        work = Step(work, stages, observe).take()
+    if not work:
+        return
+    with (
+        structlog.contextvars.bound_contextvars(request_id=work.http_id),
+        on_behalf_of(user_id=work.user_id, analysis_id=work.id),
+    ):
+        while work:
+            live.ring(work.request_id, work.told)
+            observe("claimed", work)
+            work = Step(work, stages, observe).take()
 
 
 def first_stage(*, is_link: bool) -> str:
@@ -91,18 +95,8 @@ class Step:
         return self._done(made)
 
     def _run(self) -> Product | Later:
-        with ExitStack() as around:
-            for each in self._surroundings():
-                around.enter_context(each)
-            self.calls = around.enter_context(heard())
+        with leases.kept(self.work.id, self.work.fence, patience=self.stage.patience), heard() as self.calls:
             return self.stage.run(self.work)
-
-    def _surroundings(self) -> list[AbstractContextManager[Any]]:
-        return [
-            structlog.contextvars.bound_contextvars(request_id=self.work.http_id),
-            on_behalf_of(user_id=self.work.user_id, analysis_id=self.work.id),
-            leases.kept(self.work.id, self.work.fence, patience=self.stage.patience),
-        ]
 
     def _done(self, made: Product) -> Work | None:
         following = self._following(made)

@@ -171,10 +171,11 @@ def remove(user: User, request_id: UUID) -> None:
     """Remove a request with all that hangs on it; one that has not ended is called off first."""
     _stop_answers(user, request_id)
     with transaction.atomic():
+        # Held, so that nobody begins with one of them again, and what was found to hang on them is all. Before anything
+        # touches the request: whoever has a post may wait for that.
+        list(_posts_of(user, request_id).select_for_update(of=("self",)).order_by("pk").values_list("pk"))
         with suppress(AlreadyOver):
             cancel(user, request_id)
-        # Held, so that nobody begins with one of them again, and what was found to hang on them is all.
-        list(_posts_of(user, request_id).select_for_update(of=("self",)).order_by("pk").values_list("pk"))
         PostAnalysisRequest.objects.filter(pk=request_id, user=user).delete()
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from analysis import engine, pipeline
+from analysis import engine, live, pipeline
 from analysis.chat import answering
 from core.queue import count_waiting, enqueue
 
@@ -24,6 +24,12 @@ def advance(post_analysis_id: str, queue: str) -> None:
 @shared_task(name="analysis.sweep")
 def sweep() -> None:
     """Send for what is due and may have been forgotten: a worker died, a message was lost, a wait is over."""
+    _send_for_posts()
+    for request_id in engine.unfinished(AT_ONCE):
+        live.ring(request_id, engine.finalize(request_id))
+
+
+def _send_for_posts() -> None:
     waiting = {queue: count_waiting(queue) for queue in {stage.queue for stage in pipeline.STAGES.values()}}
     idle = {queue for queue, messages in waiting.items() if messages is not None and messages < AT_ONCE}
     stages = [name for name, stage in pipeline.STAGES.items() if stage.queue in idle]

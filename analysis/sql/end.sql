@@ -1,5 +1,5 @@
--- A post has ended, with a result or without. One row where it was ours to end: its request, and how many of that
--- request's posts are still open.
+-- A post has ended, with a result or without. One row where it was ours to end: how many of its request's posts are
+-- still open, and the newest of its history.
 WITH ended AS (
     UPDATE analysis_postanalysis post SET
         status = %(status)s::text, progress = 100, lease_until = NULL, run_after = NULL, finished_at = now(),
@@ -34,4 +34,4 @@ WITH ended AS (
     FROM asked, unnest(%(told)s::text[], %(messages)s::text[]) AS told (stage, message)
     RETURNING id
 )
-SELECT asked.id, open_posts, (SELECT max(id) FROM history) FROM asked
+SELECT open_posts, (SELECT max(id) FROM history) FROM asked

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from analysis import engine, pipeline, tasks
-from analysis.models import PostAnalysis
+from analysis.models import PostAnalysis, PostAnalysisRequest
 from analysis.tests.fakes import Fake, make_request, stages_of
 from core.queue import REST_SECONDS, count_waiting, enqueue
 
@@ -67,6 +67,18 @@ def test_it_adds_nothing_to_a_long_backlog(user, settings):
         enqueue(pipeline.TASK, post.pk, "io", queue="io")
     tasks.sweep()
     assert (count_waiting("io"), count_waiting("cpu")) == (tasks.AT_ONCE, 1)
+
+
+def test_it_ends_a_request_whose_last_worker_died_before_it_could(user):
+    request, [post] = make_request(user)
+    pipeline.advance(post.pk, "io", stages=stages_of(Fake("one", progress=100)))
+    request.history.filter(post_analysis=None, progress=100).delete()
+    PostAnalysisRequest.objects.filter(pk=request.pk).update(status="PROCESSING", finished_at=None, results={})
+    tasks.sweep()
+    tasks.sweep()
+    request.refresh_from_db()
+    assert (request.status, request.results) == ("COMPLETED", {"completed": 1, "failed": 0, "cancelled": 0})
+    assert [*request.history.filter(progress=100).values_list("stage", flat=True)] == ["analysis_complete"]
 
 
 def test_without_a_broker_nothing_counts_as_sent_for(user, celery_broker, tmp_path):
