@@ -75,6 +75,9 @@ def _disarm(line: str, boundary: str) -> str:
 
 def _fold(text: str, longest: int = LONGEST_ITEM) -> str:
     """One line of bounded length."""
+    # Most are that already, and a chat has a hundred of them folded before its first word.
+    if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
     line = " ".join(make_visible(text[: 4 * longest]).split())
     return line if len(line) <= longest else cut(line, longest) + CUT
 

@@ -110,6 +110,7 @@ class Trip:
 
     seconds: float
     silence: float
+    gather: float = 0.0  # before each read: what comes meanwhile comes together
     started: float = field(default_factory=time.monotonic)
     host: str = ""
     status: int | None = None
@@ -255,6 +256,8 @@ class TimedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: Any = None) -> bytes:
         trip: Trip = timeout
+        if trip.gather:
+            time.sleep(trip.gather)
         data = self._inner.read(max_bytes, trip.patience(trip.silence, late=httpcore.ReadTimeout))
         self._used = trip.heard = True
         trip.doubtful |= not data

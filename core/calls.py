@@ -15,7 +15,7 @@ Whoever must account for the calls of some work hears them himself; what each co
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import structlog
@@ -30,6 +30,10 @@ class Behalf:
     user_id: UUID | None = None
     analysis_id: UUID | None = None
     chat_id: UUID | None = None
+
+    @property
+    def known(self) -> dict[str, UUID]:
+        return {name: value for name in self.__slots__ if (value := getattr(self, name))}
 
 
 _behalf: ContextVar[Behalf] = ContextVar("behalf", default=Behalf())  # noqa: B039 (it is frozen)
@@ -99,7 +103,8 @@ class Audience:
         self._listeners.append(listener)
 
     def announce(self, call: VendorCall) -> None:
-        log.info("vendor_call", **asdict(call))
+        # Not by asdict, which copies every value at depth.
+        log.info("vendor_call", **vars(call) | {"behalf": call.behalf.known})
         if (calls := _heard.get()) is not None:
             calls.append(call)
         for listener in self._listeners:

@@ -100,21 +100,21 @@ class Call:
 
 
 class Incoming:
-    """An answer whose body is still on its way: iterate once, in chunks of some 64 KB; `units` is yours to fill."""
+    """A body that is still on its way: iterate once, in chunks of some 64 KB; `units` and the trip's pace are yours."""
 
     def __init__(self, *, call: Call, trip: Trip, url: httpx.URL, response: httpcore.Response) -> None:
         self.status, self.url = response.status, str(url)
         self.headers: Mapping[str, str] = httpx.Headers(response.headers)
         self.units: dict[str, int] = {}
-        self._call, self._trip, self._response = call, trip, response
+        self._call, self.trip, self._response = call, trip, response
 
     def __iter__(self) -> Iterator[bytes]:
-        with closing(self), translated(self._trip):
+        with closing(self), translated(self.trip):
             self._check_head()
             received = 0
             for chunk in self._response.iter_stream():
                 received += len(chunk)
-                self._trip.bytes += len(chunk)
+                self.trip.bytes += len(chunk)
                 self._check_size(received)
                 yield chunk
 

@@ -1,16 +1,17 @@
 """The one connection to Redis for limits, streams and heartbeats: bounded in time, and left alone while it is away."""
 
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -62,6 +63,25 @@ def ask(question: Callable[[Redis], Answer]) -> Answer:
         link.away_until = time.monotonic() + REST_SECONDS
         logger.warning("redis_away", error=type(error).__name__)
         raise RedisAway from error
+
+
+def evaluate(script: str, keys: Sequence[str], *arguments: str | float) -> Any:
+    """Run a script by its digest: who is to know it by heart was told its text once."""
+    words = (len(keys), *keys, *arguments)
+    return ask(lambda connection: _evaluate(connection, script, words))
+
+
+def _evaluate(connection: Redis, script: str, words: tuple[Any, ...]) -> Any:
+    try:
+        return connection.evalsha(_digest(script), *words)
+    except NoScriptError:
+        # Redis was restarted, or sees it for the first time: EVAL leaves it there.
+        return connection.eval(script, *words)
+
+
+@cache
+def _digest(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 def _is_of_no_use(error: RedisError) -> bool:

@@ -12,8 +12,6 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from redis import Redis
-from redis.exceptions import NoScriptError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -35,7 +33,6 @@ if after - now > window then return {0, full_at - now, math.ceil(after - now - w
 redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000) + 1)
 return {1, math.ceil(after - now), 0}
 """
-TAKE_SHA = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +60,15 @@ def take(scope: str, key: str) -> Rate:
 
 
 def take_of(cell: str, *, limit: int, seconds: float) -> Rate:
-    emission, window = seconds * 1_000_000 / limit, seconds * 1_000_000
-    arguments = (f"rate:{cell}", emission, window)
-    allowed, until_full, wait = redis.ask(lambda connection: _evaluate(connection, arguments))
+    emission, window = pace_of(limit, seconds)
+    allowed, until_full, wait = redis.evaluate(TAKE, [f"rate:{cell}"], emission, window)
     remaining = max(0, math.floor((window - until_full) / emission))
     return Rate(bool(allowed), limit, remaining, math.ceil(until_full / 1e6), math.ceil(wait / 1e6))
 
 
-def _evaluate(connection: Redis, arguments: tuple[str, float, float]) -> list[int]:
-    try:
-        return list(connection.evalsha(TAKE_SHA, 1, *arguments))
-    except NoScriptError:
-        # Redis was restarted, or sees the script for the first time: EVAL leaves it there.
-        return list(connection.eval(TAKE, 1, *arguments))
+def pace_of(limit: int, seconds: float) -> tuple[float, float]:
+    """What TAKE wants to know of a limit: microseconds from one to the next, and until all of it is there again."""
+    return seconds * 1_000_000 / limit, seconds * 1_000_000
 
 
 def require(scope: str, key: str) -> None:

@@ -12,8 +12,9 @@ minutes. The breaker opens after FAILURES failures in a row within WINDOW second
 may try, and its success closes it. A vendor that says when to come again opens it until then.
 """
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from django.conf import settings
 
 from core import http, redis
 from core.errors import VendorBusy, VendorUnavailable
-from core.throttling import Rate, take_of
+from core.throttling import TAKE, pace_of
 
 FAILURES, WINDOW, REST = 5, 60, 30.0
 # How long a turn is waited for where the caller has no deadline of its own, and when to come again after that.
@@ -31,15 +32,19 @@ TURN_WAIT, TURN_REST, LOOK_AGAIN = 10.0, 5.0, 0.05
 # A shorter wait than this is waited for; a longer one belongs in the row of whoever asks.
 SHORT_WAIT = 1.0
 
-# Answers the milliseconds to wait: 0 lets the caller through. After the rest one caller is let through at a time.
-ASK = """
-local until_ms = tonumber(redis.call('HGET', KEYS[1], 'until') or 0)
-if until_ms == 0 then return 0 end
+# Answers {milliseconds that the breaker stays open, microseconds to wait for the budget}: twice 0 lets the caller
+# through. After the rest one caller is let through at a time.
+ENTER = f"""
+local function take(KEYS, ARGV) {TAKE} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now < until_ms then return until_ms - now end
-redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[1])), 'trial', 1)
-return 0
+local until_ms = tonumber(redis.call('HGET', KEYS[1], 'until') or 0)
+if now < until_ms then return {{until_ms - now, 0}} end
+local rate = take({{KEYS[2]}}, {{ARGV[2], ARGV[3]}})
+if rate[1] == 1 and until_ms > 0 then
+    redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[1])), 'trial', 1)
+end
+return {{0, rate[3]}}
 """
 # One more failure; opens for ARGV[3] at the limit, or at once where the rest is said.
 FAIL = """
@@ -89,15 +94,14 @@ class Vendor:
             yield from self._spared()
 
     def _spared(self) -> Iterator[None]:
-        self._ask()
-        self._take()
+        self._enter()
         try:
             yield
         except VendorUnavailable as problem:
             said = problem.retry_after if isinstance(problem, VendorBusy) else None
             self._fail(said or REST, at_once=said is not None, reason=problem.code)
             raise
-        _redis(lambda connection: connection.eval(SUCCEED, 1, self._key))
+        _evaluate(SUCCEED, [self._key])
 
     @contextmanager
     def _turn(self, until: float) -> Iterator[None]:
@@ -117,7 +121,7 @@ class Vendor:
 
     def _has_turn(self, mine: str) -> bool:
         at_once, longest = settings.VENDOR_TURNS[self.name]
-        return bool(_redis(lambda connection: connection.eval(TURN, 1, self.turns, mine, at_once, longest)))
+        return bool(_evaluate(TURN, [self.turns], mine, at_once, longest))
 
     @property
     def turns(self) -> str:
@@ -131,20 +135,22 @@ class Vendor:
     def _key(self) -> str:
         return f"breaker:{self.name}"
 
-    def _ask(self) -> None:
-        wait = _redis(lambda connection: connection.eval(ASK, 1, self._key, int(REST * 1000)))
-        if wait:
-            raise VendorBusy(retry_after=int(wait) / 1000, details={"breaker": "open"})
-
-    def _take(self) -> None:
-        while not (rate := _budget(self.name)).allowed:
-            if rate.wait_seconds > SHORT_WAIT:
-                raise VendorBusy(retry_after=rate.wait_seconds, details={"budget": "used up"})
-            time.sleep(0.05)
+    def _enter(self) -> None:
+        pace = pace_of(*settings.VENDOR_BUDGETS[self.name])
+        keys = [self._key, f"rate:vendor:{self.name}"]
+        while True:
+            shut, wait = _evaluate(ENTER, keys, int(REST * 1000), *pace)
+            if shut:
+                raise VendorBusy(retry_after=shut / 1000, details={"breaker": "open"})
+            if not wait:
+                return
+            if wait > SHORT_WAIT * 1e6:
+                raise VendorBusy(retry_after=math.ceil(wait / 1e6), details={"budget": "used up"})
+            time.sleep(LOOK_AGAIN)
 
     def _fail(self, rest: float, *, at_once: bool, reason: str) -> None:
         arguments = (FAILURES, WINDOW * 1000, int(rest * 1000), int(at_once), reason)
-        _redis(lambda connection: connection.eval(FAIL, 1, self._key, *arguments))
+        _evaluate(FAIL, [self._key], *arguments)
 
 
 def states() -> dict[str, dict[str, Any]]:
@@ -164,16 +170,8 @@ def _state(name: str) -> dict[str, Any]:
     }
 
 
-def _budget(name: str) -> Rate:
-    limit, seconds = settings.VENDOR_BUDGETS[name]
+def _evaluate(script: str, keys: Sequence[str], *arguments: str | float) -> Any:
     try:
-        return take_of(f"vendor:{name}", limit=limit, seconds=seconds)
-    except redis.RedisAway as away:
-        raise VendorUnavailable(retry_after=redis.REST_SECONDS) from away
-
-
-def _redis(question: Any) -> Any:
-    try:
-        return redis.ask(question)
+        return redis.evaluate(script, keys, *arguments)
     except redis.RedisAway as away:
         raise VendorUnavailable(retry_after=redis.REST_SECONDS) from away

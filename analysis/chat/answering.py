@@ -6,8 +6,10 @@ was lost is sent for again.
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from uuid import UUID
 
 import structlog
@@ -15,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 
 from accounts.models import UsageKind
 from accounts.usage import give_back
@@ -141,9 +144,10 @@ class _Answer:
         self.flushed_at = time.monotonic()
 
     def _finish(self, end: Completion, dossier: Dossier) -> None:
+        cited = Jsonb(citations_of(self.text, dossier))
         ended = _end(
-            self.message.pk, status=Status.COMPLETE, content=self.text, citations=citations_of(self.text, dossier),
-            provider=end.provider, model=end.model, prompt_version=chat_version(), tokens_in=end.tokens.input,
+            self.message.pk, status=Status.COMPLETE, content=self.text, citations=cited, provider=end.provider,
+            model=end.model, prompt_version=chat_version(), tokens_in=end.tokens.input,
             tokens_out=end.tokens.output + end.tokens.thinking, tokens_cached=end.tokens.cached,
             cost_micros=end.cost_micros,
         )  # fmt: skip
@@ -208,12 +212,18 @@ def interrupt(message_id: UUID, *, code: str, message: str) -> bool:
 
 def _end(message_id: UUID, *, status: str, content: str, **columns: object) -> bool:
     """Once; a unit goes back where not a word was shown."""
-    with transaction.atomic():
-        open_still = ChatMessage.objects.filter(pk=message_id, status=Status.STREAMING)
-        ended = open_still.update(status=status, content=content, finished_at=Now(), lease_until=None, **columns)
+    values = {"message": message_id, "status": status, "content": content, **columns}
+    with nullcontext() if content else transaction.atomic():
+        ended = ask(_ending("status", "content", *columns), values)
         if ended and not content:
             give_back(source=unit_of(message_id), kind=UsageKind.QUESTIONS_ASKED)
     return bool(ended)
+
+
+@cache
+def _ending(*columns: str) -> str:
+    told = ", ".join(f"{name} = %({name})s" for name in columns)
+    return f"UPDATE {TABLE} SET {told}, finished_at = now(), lease_until = NULL {OPEN} RETURNING id"  # noqa: S608
 
 
 def sweep() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from analysis.errors import AnswerCut, AnswerInvalid, ContentBlocked
@@ -23,6 +24,7 @@ from core.http import Answer, Incoming
 from social.scrapers.reading import count, entry, items, text
 
 LONGEST_SAID = 300
+END_SECONDS = 0.1
 FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "eos": "stop"}
 OF_THE_SHAPE = re.compile(r"response_format|json_?schema|json_object|schema|grammar|structured", re.IGNORECASE)
 
@@ -80,8 +82,10 @@ def chunks_of(incoming: Incoming) -> Iterator[Mapping[str, Any]]:
     if incoming.headers.get("content-type", "").startswith("application/json"):
         yield whole_of(incoming.read())
         return
-    for event in sse.events(incoming):
+    events = sse.events(incoming)
+    for event in events:
         if event.data == "[DONE]":
+            _hear_out(incoming, events)
             return
         if event.error:
             yield {"error": _read(event.error) or event.error}
@@ -91,6 +95,13 @@ def chunks_of(incoming: Incoming) -> Iterator[Mapping[str, Any]]:
             # Torn, where the stream stopped in its middle.
             raise VendorAnswerInvalid(details={"problem": "no_object"}) if event.ended else VendorUnavailable
         yield body
+
+
+def _hear_out(incoming: Incoming, events: Iterator[sse.Event]) -> None:
+    """Up to the end of the body, where it comes at once: only then does the next answer come over this connection."""
+    incoming.trip.silence, incoming.trip.gather = END_SECONDS, 0.0
+    with suppress(Problem):
+        next(events, None)
 
 
 def whole_of(answer: Answer) -> Mapping[str, Any]:
