@@ -110,7 +110,7 @@ class Trip:
 
     seconds: float
     silence: float
-    gather: float = 0.0  # before each read: what comes meanwhile comes together
+    gather: float = 0.0  # what comes in shorter intervals than this is left to come together
     started: float = field(default_factory=time.monotonic)
     host: str = ""
     status: int | None = None
@@ -252,13 +252,15 @@ class TimedStream(httpcore.NetworkStream):
     """A connection on which no operation outlives its trip."""
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
-        self._inner, self._used = inner, False
+        self._inner, self._used, self._is_fast = inner, False, False
 
     def read(self, max_bytes: int, timeout: Any = None) -> bytes:
         trip: Trip = timeout
-        if trip.gather:
+        if self._is_fast:
             time.sleep(trip.gather)
+        began = time.monotonic()
         data = self._inner.read(max_bytes, trip.patience(trip.silence, late=httpcore.ReadTimeout))
+        self._is_fast = time.monotonic() - began < trip.gather
         self._used = trip.heard = True
         trip.doubtful |= not data
         return data

@@ -16,7 +16,7 @@ import orjson
 from core import redis, streams
 
 # Words that come faster than this are told together: nobody reads faster, and every telling costs both sides.
-PACE = 0.05
+PACE = 0.1
 
 
 def stream_of(message_id: UUID) -> str:

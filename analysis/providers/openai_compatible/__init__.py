@@ -31,7 +31,7 @@ from core.errors import NotConfigured, VendorUnavailable
 from core.http import Door
 from core.vendors import Vendor
 
-# Nobody sees that words which come faster than this come together.
+# Words that come faster than this are read together; how often they are told says analysis.chat.stream.
 GATHER_SECONDS = 0.05
 VERSION = re.compile(r"/v\d\w*(/|$)")
 vendor = Vendor("openai_compatible")
