@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 import tracemalloc
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +10,13 @@ from contextlib import suppress
 from threading import Event
 from typing import Any
 
+import httpcore
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
 from core import errors
+from core.addresses import TimedStream, Trip
 from core.calls import Audience, VendorCall
 from core.http import Door
 from core.tests.servers import CHUNKED, Serve, Step, Visitor, redirect, reply, send_forever
@@ -109,6 +112,22 @@ def test_it_meets_the_deadline_in_the_middle_of_a_stream(serve: Serve, visitor: 
     with pytest.raises(errors.VendorTimeout), stream as incoming:
         list(incoming)
     assert visitor.records[0].outcome == "vendor_timeout"
+
+
+class Fast(httpcore.NetworkStream):
+    """Has something to read at any time."""
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return b"x"
+
+
+def test_what_comes_fast_is_left_to_come_together() -> None:
+    stream, trip = TimedStream(Fast()), Trip(seconds=9, silence=9)
+    stream.read(1, trip)
+    trip.gather = 0.05
+    began = time.monotonic()
+    assert [stream.read(1, trip) for _ in range(5)] == [b"x"] * 5
+    assert time.monotonic() - began > 4 * 0.05
 
 
 def test_it_follows_no_redirect_unless_asked(serve: Serve, visitor: Visitor) -> None:

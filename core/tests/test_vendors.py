@@ -81,6 +81,16 @@ def test_after_its_rest_one_caller_at_a_time_may_try():
     assert all(attempt() for _ in range(8))
 
 
+def test_whom_the_budget_refuses_does_not_take_the_turn_of_who_may_try(settings):
+    settings.VENDOR_BUDGETS = {"twitterapi": (1, 600)}
+    assert attempt()
+    VENDOR.open(0.02, "x")
+    while vendors.states()["twitterapi"]["state"] != "half-open":
+        pass
+    assert not attempt()
+    assert vendors.states()["twitterapi"]["state"] == "half-open"
+
+
 def test_a_failed_try_opens_it_again():
     VENDOR.open(0.02, "x")
     while vendors.states()["twitterapi"]["state"] != "half-open":
