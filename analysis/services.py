@@ -96,6 +96,7 @@ def retry(user: User, request_id: UUID) -> PostAnalysisRequest:
         failed = list(
             _posts_of(user, request_id).filter(status=Status.FAILED).select_for_update(of=("self",)).order_by("pk")
         )
+        _end(request_id)
         _reopen(request_id, len(failed))
         _spend(user, failed)
         PostAnalysis.objects.filter(pk__in=[post.pk for post in failed]).update(
@@ -137,6 +138,9 @@ def _call_off(user: User, request_id: UUID) -> bool:
     """Only if what was found open is all that is: its posts, then the request, as everybody locks them."""
     with transaction.atomic():
         posts = list(_posts_of(user, request_id).filter(status__in=OPEN).select_for_update(of=("self",)).order_by("pk"))
+        if not posts:
+            _end(request_id)
+            return False
         asked = PostAnalysisRequest.objects.filter(pk=request_id, status__in=OPEN, open_posts=len(posts))
         closed = asked.update(
             cancelled_at=Now(), open_posts=0, posts_processed=F("posts_processed") + len(posts)
@@ -145,8 +149,13 @@ def _call_off(user: User, request_id: UUID) -> bool:
             transaction.set_rollback(True)
             return False
         _stop([post.pk for post in posts])
-        ring_after_commit(request_id, engine.finalize(request_id))
+        _end(request_id)
         return True
+
+
+def _end(request_id: UUID) -> None:
+    """Where its posts have all ended: also for whoever ended the last of them and has not come to that yet."""
+    ring_after_commit(request_id, engine.finalize(request_id))
 
 
 def _stop(ids: Sequence[UUID]) -> None:

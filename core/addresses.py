@@ -37,6 +37,7 @@ Dial = httpcore.NetworkBackend
 DEFAULT_PORTS = {"http": 80, "https": 443}
 CONNECT_SECONDS = 5.0
 MAX_ADDRESSES = 4
+KEEP_SECONDS = 4.0  # less than the 5 after which many servers hang up: no question is to meet one that is about to
 
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 # libc reads "2130706433", "127.1" and "0x7f.1" as addresses; no public top-level domain starts with a digit.
@@ -193,7 +194,7 @@ class Network:
             ssl_context=self._tls or httpx.create_ssl_context(trust_env=False),
             max_connections=None,
             max_keepalive_connections=100,  # httpcore counts the busy ones too
-            keepalive_expiry=15.0,
+            keepalive_expiry=KEEP_SECONDS,
             network_backend=self._sockets,
         )
 
@@ -256,7 +257,7 @@ class TimedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: Any = None) -> bytes:
         trip: Trip = timeout
-        if self._is_fast:
+        if self._is_fast and not self._has_more():
             time.sleep(trip.gather)
         began = time.monotonic()
         data = self._inner.read(max_bytes, trip.patience(trip.silence, late=httpcore.ReadTimeout))
@@ -264,6 +265,9 @@ class TimedStream(httpcore.NetworkStream):
         self._used = trip.heard = True
         trip.doubtful |= not data
         return data
+
+    def _has_more(self) -> bool:  # over TLS a read gives one record, however many are there
+        return bool(self._inner.get_extra_info("ssl_object") and self._inner.get_extra_info("is_readable"))
 
     def write(self, buffer: bytes, timeout: Any = None) -> None:
         # Not the inner write: it starts its clock again after every partial send.

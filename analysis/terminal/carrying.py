@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from analysis import pipeline
+from analysis import engine, pipeline
 from analysis.models import OPEN, PostAnalysis
 
 THREADS = 4
@@ -53,6 +53,8 @@ def _take(request_id: UUID, over: threading.Event) -> None:
     try:
         for post_id, stage in _due(request_id):
             pipeline.advance(post_id, pipeline.STAGES[stage].queue)
+        # Where nobody sweeps: its last post may have ended just before the database went away.
+        engine.finalize(request_id)
     except DatabaseError as problem:
         # The rows are there: whoever comes next finds them as they are. After a Ctrl-C an embedded server may be gone.
         if not over.is_set():

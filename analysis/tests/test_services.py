@@ -109,7 +109,29 @@ def test_a_retry_that_the_plan_does_not_allow_changes_nothing(user):
     assert used(user) == {"youtube": 4}
 
 
+def almost_over(request):
+    """Its last post has ended, and whoever ended it has not come to the request yet."""
+    PostAnalysisRequest.objects.filter(pk=request.pk).update(status="PROCESSING", finished_at=None)
+
+
+def test_what_is_almost_over_can_be_tried_again_at_once(user):
+    request = services.request_analysis(user, [TUBE])
+    run(*posts_of(request), fails_at="collect")
+    almost_over(request)
+    assert services.retry(user, request.pk).open_posts == 1
+
+
 # Calling off
+
+
+def test_what_is_almost_over_is_ended_and_not_called_off(user):
+    request = services.request_analysis(user, [TUBE])
+    run(*posts_of(request))
+    almost_over(request)
+    with pytest.raises(AlreadyOver):
+        services.cancel(user, request.pk)
+    request.refresh_from_db()
+    assert (request.status, request.cancelled_at) == ("COMPLETED", None)
 
 
 def test_what_nothing_has_begun_with_gets_its_unit_back_and_nothing_else_does(user):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from analysis import engine
 from analysis.models import PostAnalysis
 from benchmarks.drills import ground, invariants
 from benchmarks.drills.fleet import LEASE_SECONDS, Fleet, fleet, until
@@ -71,7 +72,7 @@ def quiet(crew: Fleet, *, seconds: float) -> float:
 
     def is_quiet() -> bool:
         crew.restart_dead()
-        return ground.still_open() == 0
+        return ground.still_open() == 0 and not engine.unfinished(1)
 
     return until(is_quiet, seconds=seconds, what="the end of the last post", pause=0.1)
 

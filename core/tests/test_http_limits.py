@@ -117,17 +117,28 @@ def test_it_meets_the_deadline_in_the_middle_of_a_stream(serve: Serve, visitor: 
 class Fast(httpcore.NetworkStream):
     """Has something to read at any time."""
 
+    def __init__(self, *, is_tls: bool) -> None:
+        self.known = {"ssl_object": is_tls, "is_readable": True}
+
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return b"x"
 
+    def get_extra_info(self, info: str) -> bool:
+        return self.known[info]
+
 
 def test_what_comes_fast_is_left_to_come_together() -> None:
-    stream, trip = TimedStream(Fast()), Trip(seconds=9, silence=9)
-    stream.read(1, trip)
-    trip.gather = 0.05
+    stream, trip = TimedStream(Fast(is_tls=False)), Trip(seconds=9, silence=9, gather=0.05)
     began = time.monotonic()
     assert [stream.read(1, trip) for _ in range(5)] == [b"x"] * 5
     assert time.monotonic() - began > 4 * 0.05
+
+
+def test_records_of_tls_that_are_there_are_not_waited_for() -> None:
+    stream, trip = TimedStream(Fast(is_tls=True)), Trip(seconds=60, silence=60, gather=0.5)
+    began = time.monotonic()
+    assert [stream.read(1, trip) for _ in range(40)] == [b"x"] * 40
+    assert time.monotonic() - began < 40 * 0.5 / 2
 
 
 def test_it_follows_no_redirect_unless_asked(serve: Serve, visitor: Visitor) -> None:

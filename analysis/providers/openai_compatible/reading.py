@@ -99,7 +99,9 @@ def chunks_of(incoming: Incoming) -> Iterator[Mapping[str, Any]]:
 
 def _hear_out(incoming: Incoming, events: Iterator[sse.Event]) -> None:
     """Up to the end of the body, where it comes at once: only then does the next answer come over this connection."""
-    incoming.trip.silence, incoming.trip.gather = END_SECONDS, 0.0
+    trip = incoming.trip
+    # In all, not for each read: comments may go on for ever.
+    trip.seconds, trip.gather = trip.seconds - max(trip.left() - END_SECONDS, 0.0), 0.0
     with suppress(Problem):
         next(events, None)
 
