@@ -1,10 +1,9 @@
 """A model server that speaks OpenAI's protocol: the shapes it takes, the streams it sends, the ways it fails."""
 
 import base64
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -28,7 +27,6 @@ from core.errors import (
     VendorTimeout,
     VendorUnavailable,
 )
-from core.tests.servers import CHUNKED, Server
 from sandbox.openai_compatible import OpenAICompatibleSandbox, problem
 from social.tests.damage import damaged
 
@@ -174,32 +172,6 @@ def test_a_stream_is_recorded_with_its_tokens_or_without_where_none_are_told(ser
         assert [(call.operation, call.outcome) for call in calls] == [("stream", "ok")]
         assert calls[0].units == end.tokens.units
         assert bool(end.tokens.units) is counts
-
-
-def speaking(*, ends: bool) -> bytes:
-    """A whole stream of one word, and the end of its body or not."""
-    piece = b'data: {"choices": [{"delta": {"content": "word"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
-    return CHUNKED + b"%x\r\n%s\r\n" % (len(piece), piece) + b"0\r\n\r\n" * ends
-
-
-def test_the_next_answer_comes_over_the_same_connection(settings):
-    with closing(Server(speaking(ends=True))) as server:
-        settings.SELF_HOSTED_LLM_URL = f"http://127.0.0.1:{server.port}"
-        assert [spoken(list(OpenAICompatible().stream(conversation()))) for _ in range(3)] == ["word"] * 3
-        assert server.connections == 1
-
-
-def test_a_server_that_does_not_hang_up_is_not_waited_for(settings):
-    def linger(connection: socket.socket) -> None:
-        connection.sendall(speaking(ends=False))
-        connection.recv(1)
-
-    settings.MODEL_SECONDS = 30
-    with closing(Server(linger)) as server:
-        settings.SELF_HOSTED_LLM_URL = f"http://127.0.0.1:{server.port}"
-        began = time.monotonic()
-        assert [spoken(list(OpenAICompatible().stream(conversation()))) for _ in range(2)] == ["word"] * 2
-        assert (server.connections, time.monotonic() - began < 15) == (2, True)
 
 
 def test_a_server_that_knows_no_streams_answers_at_once(server):
