@@ -56,12 +56,8 @@ class Rate:
 def take(scope: str, key: str) -> Rate:
     """Count one request of `key` against the limit named `scope`."""
     limit, seconds = settings.THROTTLES[scope]
-    return take_of(f"{scope}:{key}", limit=limit, seconds=seconds)
-
-
-def take_of(cell: str, *, limit: int, seconds: float) -> Rate:
     emission, window = pace_of(limit, seconds)
-    allowed, until_full, wait = redis.evaluate(TAKE, [f"rate:{cell}"], emission, window)
+    allowed, until_full, wait = redis.evaluate(TAKE, [f"rate:{scope}:{key}"], emission, window)
     remaining = max(0, math.floor((window - until_full) / emission))
     return Rate(bool(allowed), limit, remaining, math.ceil(until_full / 1e6), math.ceil(wait / 1e6))
 
