@@ -32,6 +32,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             fresh = super().get_new_connection(conn_params)
         return fresh
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        # Each request takes a connection of the pool, and finds it as it wants it.
+        if self.connection.autocommit != autocommit:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
+
     def is_usable(self) -> bool:
         # After an error, or within a transaction, there is more to doubt than whether the server is there.
         if self.errors_occurred or self.connection.info.transaction_status != TransactionStatus.IDLE:

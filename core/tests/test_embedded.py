@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from redis import Redis
 
-from core.embedded import EmbeddedServerProblem, places, redis_url, servers
+from core.embedded import EmbeddedServerProblem, places, redis, redis_url, servers
+from core.embedded.places import make_socket_folder
 from core.embedded.processes import program_of
 
 HOLD = """
@@ -85,6 +86,23 @@ def test_data_is_there_again_after_both_servers_were_killed(home):
     with servers(home), contextlib.closing(Redis.from_url(redis_url(home), decode_responses=True)) as client:
         assert ask(home, "SELECT value FROM kept") == 42
         assert client.get("kept") == "42"
+
+
+def test_redis_is_up_when_it_has_read_its_log_and_the_log_is_short_again(tmp_path):
+    log = tmp_path / "redis" / "appendonly.aof"
+    log.parent.mkdir()
+    log.write_bytes(b"*2\r\n$4\r\nINCR\r\n$5\r\ntimes\r\n" * 400_000)
+    make_socket_folder(tmp_path)
+    redis.ensure(tmp_path, durable=True)
+    try:
+        with contextlib.closing(Redis.from_url(redis_url(tmp_path), decode_responses=True)) as client:
+            assert client.get("times") == "400000"
+        deadline = time.monotonic() + 20
+        while log.stat().st_size > 1000 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert log.stat().st_size < 1000
+    finally:
+        redis.stop_server(tmp_path)
 
 
 def test_a_pid_file_that_names_somebody_else_is_no_obstacle(home):

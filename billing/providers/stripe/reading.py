@@ -261,7 +261,7 @@ def items(value: object) -> list[Row]:
 
 def id_of(value: object) -> str:
     """Of an object that is named or expanded."""
-    return text(value) or text(entry(value).get("id"))
+    return text(value) if isinstance(value, str) else text(entry(value).get("id"))
 
 
 def moment(value: object) -> datetime | None:

@@ -5,7 +5,6 @@ as it is written, its `whsec_` included. While a secret is rolled there is one v
 https://docs.stripe.com/webhooks#verify-manually
 """
 
-import hashlib
 import hmac
 import re
 import time
@@ -46,7 +45,7 @@ def _key(secret: str) -> bytes:
 
 
 def _digest(key: bytes, moment: str, body: bytes) -> str:
-    return hmac.new(key, moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return hmac.digest(key, moment.encode() + b"." + body, "sha256").hex()
 
 
 def _signed(headers: Mapping[str, str]) -> tuple[str, list[str]]:
