@@ -1,5 +1,7 @@
 """Celery's way to Redis keeps what it would make again for every message."""
 
+import base64
+import json
 import os
 
 import pytest
@@ -50,6 +52,30 @@ def test_a_fork_speaks_through_connections_of_its_own(channel):
     theirs = int(os.read(end, 20))
     assert mine != theirs
     assert channel._create_client().client_id() == mine
+
+
+# Of one message alone; and how long a task may take, which a worker looks up where the message is silent.
+OF_ITS_OWN = {"id", "root_id", "published_at", "timelimit"}
+
+
+def told_in_the_queue(queue, channel):
+    text = channel.client.rpop(queue)
+    message = json.loads(text)
+    about = {name: value for name, value in message["headers"].items() if name not in OF_ITS_OWN}
+    return about, base64.b64decode(message["body"]), message["properties"]["delivery_info"]
+
+
+@pytest.mark.parametrize(
+    ("task", "queue"),
+    [("analysis.advance", "io"), ("analysis.answer", "chat"), ("billing.process_event", "default"),
+     ("billing.tidy", "default"), ("of.another.service", "default")],
+)  # fmt: skip
+def test_a_message_says_what_celery_itself_would_say(channel, task, queue):
+    given = [str(uuid7()), "io"]
+    assert enqueue(task, *given, queue=queue)
+    current_app.send_task(task, args=given, queue=queue)
+    ours, theirs = told_in_the_queue(queue, channel), told_in_the_queue(queue, channel)
+    assert ours == theirs
 
 
 def test_celery_knows_its_settings_by_heart():
