@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import structlog
 from celery import current_task
+from celery.signals import before_task_publish
 from structlog.dev import plain_traceback
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -150,6 +151,13 @@ def start_sentry(dsn: str) -> None:
         before_send_transaction=clean_report,
         before_breadcrumb=clean_breadcrumb,
     )
+    before_task_publish.connect(carry_trace)
+
+
+def carry_trace(headers: dict[str, Any], **_: Any) -> None:
+    """What a worker does belongs to the trace of who asked for it. Sentry sees to that only around `send_task`."""
+    sentry = importlib.import_module("sentry_sdk")
+    headers.setdefault("headers", {"sentry-trace": sentry.get_traceparent(), "baggage": sentry.get_baggage()})
 
 
 def clean_report(report: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:

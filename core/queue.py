@@ -17,7 +17,7 @@ from core.ids import uuid7
 
 logger = structlog.get_logger(__name__)
 REST_SECONDS = 1.0
-# Characters of a task's arguments that are shown with its result.
+# Characters of a task's arguments that a worker may show.
 SHOWN = 1_000
 # The workers' own connections wait longer: theirs block on purpose while a queue is empty.
 QUICK_SECONDS = 0.4

@@ -5,7 +5,7 @@ time there. A `Statement` is compiled at its first use, with a `Parameter` where
 prepared by each connection.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -76,10 +76,14 @@ def ask(
         return prepared.fetchall() if prepared.pgresult and prepared.pgresult.nfields else []
 
 
-def columns_of(model: type[Model], path: str = "") -> list[str]:
-    """What `model_of` needs, for `values_list`; `path` leads to a related model."""
-    return [f"{path}{field.attname}" for field in model._meta.concrete_fields]
+def columns_of(model: type[Model], path: str = "", *, only: Collection[str] = ()) -> list[str]:
+    """What `model_of` needs, for `values_list`: all or some; `path` leads to a related model."""
+    return [f"{path}{name}" for name in _names(model, only)]
 
 
-def model_of(model: type[M], row: Row) -> M:
-    return model.from_db(connection.alias, [field.attname for field in model._meta.concrete_fields], row)
+def model_of(model: type[M], row: Row, *, only: Collection[str] = ()) -> M:
+    return model.from_db(connection.alias, _names(model, only), row)
+
+
+def _names(model: type[Model], only: Collection[str]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields if not only or field.attname in only]

@@ -50,6 +50,19 @@ sentry_sdk.flush(timeout=10)
 """
 
 
+TRACED = """
+import django
+django.setup()
+import sentry_sdk
+from celery.signals import before_task_publish
+message, trace = {}, "0123456789abcdef" * 2
+sentry_sdk.continue_trace({"sentry-trace": f"{trace}-0123456789abcdef"})
+before_task_publish.send(sender="a.task", headers=message, body=None)
+assert message["headers"]["sentry-trace"].startswith(trace), message
+assert f"sentry-trace_id={trace}" in message["headers"]["baggage"], message
+"""
+
+
 class Collector(BaseHTTPRequestHandler):
     """Takes what a real client would send to Sentry."""
 
@@ -106,6 +119,14 @@ def test_it_learns_what_went_wrong_and_where(envelopes):
 def test_an_event_is_found_again_by_the_id_of_its_request(envelopes):
     (event,) = [event for event in events(envelopes) if "CannotServe" in json.dumps(event.get("exception", ""))]
     assert event["tags"]["request_id"] == REQUEST_ID
+
+
+def test_a_message_carries_on_the_trace_of_who_sent_it():
+    # Nobody listens there: nothing is reported.
+    given = {"SENTRY_DSN": "http://publickey@127.0.0.1:9/1", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    words = [sys.executable, "-c", TRACED]
+    done = subprocess.run(words, cwd=ROOT, env={**os.environ, **given}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_gets_no_bodies_no_cookies_and_nobody(envelopes):

@@ -28,7 +28,11 @@ CLAIMS = (
 
 
 ANALYSIS = "session__post_analysis__"
-OF_ANALYSIS, OF_POST = columns_of(PostAnalysis, ANALYSIS), columns_of(Post, f"{ANALYSIS}post__")
+# Not the post's words, which may be a hundred times as long: what counts of them is in the evidence.
+FIELDS = {"id", "post_id", "platform", "url", "verdict", "evidence", "confounders", "demand", *CLAIMS}
+POST_FIELDS = {"id", "author", "format", "language", "seconds", "posted_at", "collected_at", "metrics", "details"}
+OF_ANALYSIS = columns_of(PostAnalysis, ANALYSIS, only=FIELDS)
+OF_POST = columns_of(Post, f"{ANALYSIS}post__", only=POST_FIELDS)
 # With one trip, because every answer waits for it: whose turn it is, and what it is about.
 BEGIN = Statement(
     lambda: ChatMessage.objects.filter(pk=Parameter("answer")).values_list("session__user_id", *OF_ANALYSIS, *OF_POST),
@@ -57,8 +61,9 @@ def begin(answer_id: UUID, lease: timedelta) -> tuple[ChatMessage, UUID, PostAna
     if not begun:
         return None
     [(session_id, user_id, *row)] = begun
-    analysis = model_of(PostAnalysis, tuple(row[: len(OF_ANALYSIS)]))
-    analysis.post = model_of(Post, tuple(row[len(OF_ANALYSIS) :])) if analysis.post_id else None
+    analysis = model_of(PostAnalysis, tuple(row[: len(OF_ANALYSIS)]), only=FIELDS)
+    of_post = tuple(row[len(OF_ANALYSIS) :])
+    analysis.post = model_of(Post, of_post, only=POST_FIELDS) if analysis.post_id else None
     return ChatMessage(id=answer_id, session_id=session_id), user_id, analysis
 
 

@@ -5,18 +5,21 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import UsageEntry, User, UserUsage
-from analysis.chat import answering, services
+from analysis.chat import answering, recall, services
 from analysis.chat.models import ChatMessage
 from analysis.chat.stream import stream_of, tell
 from analysis.errors import AnswerRunning, NothingToStop, NotReadyToTalk
+from analysis.models import PostAnalysis
 from analysis.tests.fakes import make_request
 from analysis.tests.talking import answer_row, finished, session_of, text_in, watch
 from core import redis
 from core.errors import LimitReached, Missing
 from sandbox.openai_compatible import OpenAICompatibleSandbox
+from social.models import Post
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 QUESTION = "What do the comments ask for?"
@@ -59,6 +62,21 @@ def test_an_answer_is_told_word_by_word_and_kept_whole(user):
     assert events[-1][0] == "done"
     assert events[-1][2]["message"]["content"] == row.content
     assert questions(user) == 1
+
+
+def test_what_an_answer_is_made_from_is_fetched_with_two_looks(user):
+    session = session_of(user)
+    post = Post.objects.create(
+        platform_id="x", platform_post_id="11", seen_at=timezone.now(), author="ana", text="long"
+    )
+    PostAnalysis.objects.filter(pk=session.post_analysis_id).update(post=post)
+    asked = services.ask(user, session.pk, QUESTION)
+    with CaptureQueriesContext(connection) as queries:
+        message, _, analysis = recall.begin(asked, answering.LEASE)
+        system, question = recall.messages_for(message, analysis, recall.dossier_of(analysis))
+    assert len(queries) == 2
+    assert "platform: x" in system.text
+    assert question.text == QUESTION
 
 
 def test_without_a_model_the_evidence_that_matches_is_the_answer(user):

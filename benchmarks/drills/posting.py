@@ -18,7 +18,7 @@ from analysis.models import PostAnalysisRequest
 from benchmarks.drills import ground
 from benchmarks.drills.drill import Outcome, Scene, conclude, quiet, workers
 from benchmarks.drills.fleet import ALL_IN_PROCESSES, THREADS
-from benchmarks.drills.served import WSGI, Server
+from benchmarks.drills.served import WSGI, Server, Supervised
 from benchmarks.drills.simulated import Plan
 from core import redis
 from core.ids import uuid7
@@ -129,7 +129,7 @@ def api_dies_after_commit(scene: Scene) -> Outcome:
     with ground.fresh(scene.home, "commit-api") as folder:
         asked = commands(count)
         with (
-            Server(folder, serves=DYING, words=WORKERS) as api,
+            Supervised(folder, serves=DYING, words=WORKERS) as api,
             ThreadPoolExecutor(3) as clients,
         ):
             first = [*clients.map(lambda each: _die(each, api.url), asked)]

@@ -1,15 +1,17 @@
 """The service as processes of their own, from the side of whoever kills it."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.drills.fleet import ROOT
-from benchmarks.servers import free_port, wait_until_it_answers
+from benchmarks.servers import DidNotStart, free_port, wait_until_it_answers
 
 APPLICATION = "config.wsgi:application"
 WSGI = ("--interface", "wsgi", "--blocking-threads", "8")
@@ -78,3 +80,25 @@ class Server(Running):
         super().start()
         if self.process:
             wait_until_it_answers(self.port, self.process, self.log)
+
+
+class Supervised(Server):
+    """One that is started again when it has ended: Granian gives up when the same worker dies twice within seconds."""
+
+    def start(self) -> None:
+        super().start()
+        self.over = threading.Event()
+        self.keeper = threading.Thread(target=self._keep, daemon=True)
+        self.keeper.start()
+
+    def kill(self) -> None:
+        self.over.set()
+        self.keeper.join()
+        with contextlib.suppress(ProcessLookupError):
+            super().kill()
+
+    def _keep(self) -> None:
+        while not self.over.wait(0.1):
+            if self.process and self.process.poll() is not None:
+                with contextlib.suppress(DidNotStart):
+                    super().start()

@@ -12,7 +12,7 @@ from benchmarks.drills.drill import Outcome, Scene, workers
 from benchmarks.drills.fleet import Fleet, until
 from benchmarks.drills.posting import DIE, DYING, WORKERS
 from benchmarks.drills.senders import send, send_all, send_at_once
-from benchmarks.drills.served import Server
+from benchmarks.drills.served import Server, Supervised
 from benchmarks.drills.simulated import EVENT, EVENT_POINTS, Plan
 from benchmarks.drills.till import Till, Told, open_till
 from billing.models import BillingEvent
@@ -126,7 +126,7 @@ def crash_between_store_and_effect(scene: Scene) -> Outcome:
     with _folder(scene, "event-crash") as folder, open_till(scene) as till:
         told = _sell(till, scene.size(full=200, short=6))
         fatal = scene.chance().sample(told, 2 if scene.short else 60)
-        with Server(folder, serves=DYING, words=WORKERS) as api:
+        with Supervised(folder, serves=DYING, words=WORKERS) as api:
             answers = [_die(api.url, each) if each in fatal else _insist(api.url, each) for each in told]
         waiting = count_waiting("default") or 0
         places = {each.id: (EVENT, EVENT_POINTS[at % len(EVENT_POINTS)]) for at, each in enumerate(fatal)}

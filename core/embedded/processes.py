@@ -27,11 +27,10 @@ def spawn(command: list[str], *, log: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes] | None", name: str, log: Path) -> None:
-    """Without a process where somebody else has started it."""
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], name: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not ready():
-        if process and process.poll() is not None:
+        if process.poll() is not None:
             raise EmbeddedServerProblem(f"{name} stopped while starting: {last_line(log)}")
         if time.monotonic() > deadline:
             raise EmbeddedServerProblem(f"{name} did not answer within {START_SECONDS:.0f} s; see {log}.")

@@ -3,7 +3,7 @@
 import importlib.util
 import shutil
 import signal
-import subprocess
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,26 +12,36 @@ from typing import Any
 from redis import Redis, RedisError
 
 from core.embedded.places import EmbeddedServerProblem, redis_url, socket_folder
-from core.embedded.processes import spawn, stop, wait_until
+from core.embedded.processes import last_line, spawn, stop, wait_until
 
 
 def ensure(home: Path, durable: bool) -> None:
-    # It answers who it is while it still loads what it has kept, and nothing else.
-    process = None if _pid(home) else _start(home, durable)
-    wait_until(lambda: _has_loaded(home), process, "Redis", home / "redis.log")
-    if durable and process:
+    is_new = not _pid(home)
+    if is_new:
+        _start(home, durable)
+    _let_it_load(home)
+    if durable and is_new:
         # It rewrites its log when that has doubled since it was started: started often, it would grow for ever.
         _ask(home, Redis.bgrewriteaof)
 
 
-def _start(home: Path, durable: bool) -> "subprocess.Popen[bytes]":
+def _start(home: Path, durable: bool) -> None:
     data = home / "redis"
     data.mkdir(exist_ok=True)
     socket = socket_folder(home) / "redis.sock"
     keep = ["--appendonly", "yes", "--appendfsync", "everysec"] if durable else ["--appendonly", "no"]
     command = [str(_program()), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
     command += ["--dir", str(data), "--save", "", "--maxmemory-policy", "noeviction", *keep]
-    return spawn(command, log=home / "redis.log")
+    process = spawn(command, log=home / "redis.log")
+    wait_until(lambda: _pid(home) is not None, process, "Redis", home / "redis.log")
+
+
+def _let_it_load(home: Path) -> None:
+    """It says who it is while it reads its log, and answers nothing else; that may take as long as the log is."""
+    while _ask(home, partial(Redis.info, section="persistence")).get("loading", 1):
+        if not _pid(home):
+            raise EmbeddedServerProblem(f"Redis stopped while it read its log: {last_line(home / 'redis.log')}")
+        time.sleep(0.03)
 
 
 def _program() -> Path:
@@ -47,21 +57,17 @@ def _program() -> Path:
 
 
 def _pid(home: Path) -> int | None:
-    about = _ask(home, partial(Redis.info, section="server"))
-    return int(about["process_id"]) if about else None
-
-
-def _has_loaded(home: Path) -> bool:
-    return bool(_ask(home, Redis.ping))
+    found = _ask(home, partial(Redis.info, section="server")).get("process_id")
+    return int(found) if found else None
 
 
 def _ask(home: Path, question: Callable[[Redis], Any]) -> Any:
-    """Its answer, or None where it has none."""
+    """Its answer, or an empty one."""
     client = Redis.from_url(redis_url(home), socket_timeout=1)
     try:
         return question(client)
     except RedisError:
-        return None
+        return {}
     finally:
         client.close()
 

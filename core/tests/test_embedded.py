@@ -88,6 +88,12 @@ def test_data_is_there_again_after_both_servers_were_killed(home):
         assert client.get("kept") == "42"
 
 
+def size_of(folder):
+    """Of the log: one file, or several in a folder of their own, as newer versions keep it."""
+    with contextlib.suppress(FileNotFoundError):
+        return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+
+
 def test_redis_is_up_when_it_has_read_its_log_and_the_log_is_short_again(tmp_path):
     log = tmp_path / "redis" / "appendonly.aof"
     log.parent.mkdir()
@@ -98,9 +104,9 @@ def test_redis_is_up_when_it_has_read_its_log_and_the_log_is_short_again(tmp_pat
         with contextlib.closing(Redis.from_url(redis_url(tmp_path), decode_responses=True)) as client:
             assert client.get("times") == "400000"
         deadline = time.monotonic() + 20
-        while log.stat().st_size > 1000 and time.monotonic() < deadline:
+        while size_of(log.parent) > 1000 and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert log.stat().st_size < 1000
+        assert 0 < size_of(log.parent) < 1000
     finally:
         redis.stop_server(tmp_path)
 

@@ -37,6 +37,16 @@ def test_a_row_becomes_the_model_that_the_orm_would_give(by_email, user):
     assert not made._state.adding
 
 
+def test_a_model_may_be_made_of_some_columns_and_fetches_the_others_when_asked(user):
+    some = {"id", "full_name"}
+    statement = Statement(lambda: User.objects.filter(pk=Parameter("id")).values_list(*columns_of(User, only=some)))
+    [row] = statement.rows(id=user.pk)
+    made = model_of(User, row, only=some)
+    assert (made.pk, made.full_name) == (user.pk, user.full_name)
+    assert made.get_deferred_fields() == set(columns_of(User)) - some
+    assert made.email == user.email
+
+
 def test_whoever_reads_djangos_query_log_sees_it_with_its_values(by_email, user):
     with CaptureQueriesContext(connection) as queries:
         by_email.rows(7, email=user.email)
