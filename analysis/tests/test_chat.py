@@ -72,7 +72,9 @@ def test_what_an_answer_is_made_from_is_fetched_with_two_looks(user):
     PostAnalysis.objects.filter(pk=session.post_analysis_id).update(post=post)
     asked = services.ask(user, session.pk, QUESTION)
     with CaptureQueriesContext(connection) as queries:
-        message, _, analysis = recall.begin(asked, answering.LEASE)
+        begun = recall.begin(asked, answering.LEASE)
+        assert begun
+        message, _, analysis = begun
         system, question = recall.messages_for(message, analysis, recall.dossier_of(analysis))
     assert len(queries) == 2
     assert "platform: x" in system.text
