@@ -10,17 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.providers.contract import (
-    Card,
-    Charged,
-    Checkout,
-    CheckoutState,
-    Disputed,
-    Page,
-    Preview,
-    Refunded,
-    Standing,
-    Subscribed,
-)
+    Card, Charged, Checkout, CheckoutState, Disputed, Page, Preview, Refunded, Standing, Subscribed,
+)  # fmt: skip
 from core.errors import VendorAnswerInvalid
 
 Row = Mapping[str, Any]
