@@ -1,7 +1,6 @@
 """Stripe's objects in our words; each field may be missing, null, expanded or of another type.
 
-https://docs.stripe.com/api, in the shapes of `asking.VERSION`. What money or access hangs on is there or the answer is
-invalid; all else may be empty.
+https://docs.stripe.com/api, in the shapes of `asking.VERSION`. Without what money or access hangs on an answer is invalid.
 """
 
 import re
@@ -10,8 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.providers.contract import (
-    Card, Charged, Checkout, CheckoutState, Disputed, Page, Preview, Refunded, Standing, Subscribed,
-)  # fmt: skip
+    Card,
+    Charged,
+    Checkout,
+    CheckoutState,
+    Disputed,
+    Page,
+    Preview,
+    Refunded,
+    Standing,
+    Subscribed,
+)
 from core.errors import VendorAnswerInvalid
 
 Row = Mapping[str, Any]
