@@ -1,6 +1,6 @@
 """Stripe's objects in our words; each field may be missing, null, expanded or of another type.
 
-https://docs.stripe.com/api, in the shapes of `asking.VERSION`. Without what money or access hangs on an answer is invalid.
+https://docs.stripe.com/api, in the shapes of `asking.VERSION`. Without what money hangs on, an answer is invalid.
 """
 
 import re
