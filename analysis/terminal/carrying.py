@@ -32,10 +32,9 @@ def carried(request_id: UUID) -> Iterator[None]:
         thread.start()
     try:
         yield
-    except BaseException:
+    finally:
         over.set()
-        raise
-    over.set()
+    # Not after a Ctrl-C, which is not to wait.
     for thread in threads:
         thread.join(LAST_SECONDS)
 

@@ -176,5 +176,5 @@ def _card_owner(event: Row, about: Row) -> object:
 
 def _known(value: object, *prefixes: str) -> tuple[str, ...]:
     """Ids of this kind only: an invoice to come has one that leads nowhere."""
-    found = id_of(value) if value else ""
+    found = id_of(value)
     return (found,) if found.startswith(prefixes) else ()

@@ -1,6 +1,7 @@
 """Stripe's objects in our words; each field may be missing, null, expanded or of another type.
 
-https://docs.stripe.com/api, in the shapes of `asking.VERSION`. Without what money hangs on, an answer is invalid.
+https://docs.stripe.com/api, in the shapes of `asking.VERSION`. What money or access hangs on is there or the answer is
+invalid; all else may be empty.
 """
 
 import re
@@ -247,8 +248,6 @@ def preview(row: Row) -> Preview:
 
 
 def text(value: object, *, limit: int = 300) -> str:
-    if isinstance(value, str) and value.isascii() and value.isprintable():  # as most is; twice as fast
-        return value.strip()[:limit]
     return UNSTORABLE.sub("", value).strip()[:limit] if isinstance(value, str) else ""
 
 
