@@ -17,9 +17,9 @@ PATIENCE_SECONDS = 60
 
 
 @contextmanager
-def running(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def running(home: Path, port: int, **settings: str) -> Iterator[subprocess.Popen[str]]:
     environment = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
-    environment |= {"WHYRAL_HOME": str(home), "PORT": str(port)}
+    environment |= {"WHYRAL_HOME": str(home), "PORT": str(port), **settings}
     command = [sys.executable, "-m", "config.run"]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
