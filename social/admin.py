@@ -180,7 +180,9 @@ class PostMediaAdmin(ReadOnlyAdmin):
 class WantedAdmin(ReadOnlyAdmin):
     """What is to be collected, and how far that is."""
 
-    list_display = ["created_at", "kind", "platform", "key", "state", "code", "tried", "attempts", "asked_at"]
+    list_display = [
+        "created_at", "kind", "platform", "key", "state", "code", "busy_until", "tried", "attempts", "asked_at",
+    ]  # fmt: skip
     list_filter = [("created_at", Between), one_of("state", Wanted.State.values)]
     list_select_related = ["platform"]
     search_fields = ["errand__pk"]

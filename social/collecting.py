@@ -52,6 +52,7 @@ class Failed:
 
     code: str
     retryable: bool = False
+    retry_after: float | None = None  # seconds, where a busy vendor said when to come again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +188,8 @@ def _progress(kind: Kind, platform: str, key: str) -> Progress:
         return Progress(state="waiting", retry_in=_retry_in(row))
     if row.state == Wanted.State.DONE:
         return Progress(state="done")
-    return Progress(state="failed", failed=Failed(code=row.code, retryable=row.retryable))
+    failed = Failed(code=row.code, retryable=row.retryable, retry_after=errands.seconds_left(row))
+    return Progress(state="failed", failed=failed)
 
 
 def _retry_in(row: Wanted | None) -> float:
@@ -257,9 +259,8 @@ def _put_off(errand: Errand, keys: list[str], problem: Problem) -> None:
     if errand.job and problem.retryable and problem.code != "job_failed" and not late:
         errands.wait(errand, job=errand.job, seconds=problem.retry_after or ASK_AGAIN_SECONDS)
         return
-    ending = Ending(state="elsewhere", code=problem.code, retryable=problem.retryable)
     with transaction.atomic():
-        errands.finish(errand, dict.fromkeys(keys, ending))
+        errands.finish(errand, dict.fromkeys(keys, errands.elsewhere(problem)))
 
 
 def _keep(errand: Errand, keys: list[str], brought: Brought) -> None:

@@ -12,7 +12,9 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from core.errors import Problem, VendorBusy
 from core.ids import uuid7
 from social.models import Errand, Wanted
 from social.scrapers import next_scraper
@@ -33,9 +35,18 @@ class Ending:
     code: str = ""
     retryable: bool = False
     note: str = ""
+    retry_after: float | None = None  # seconds, where a busy vendor said when to come again
 
 
 DONE = Ending(state="done")
+
+
+def elsewhere(problem: Problem) -> Ending:
+    """A scraper failed as a whole: others may know it."""
+    said = problem.retry_after if isinstance(problem, VendorBusy) else None
+    return Ending(state="elsewhere", code=problem.code, retryable=problem.retryable, retry_after=said)
+
+
 Listener = Callable[[str, str, Sequence[str]], None]
 _listeners: list[Listener] = []
 
@@ -98,7 +109,11 @@ def _form(kind: Kind, platform: str, keys: Sequence[str] | None) -> Errand | Non
         return None
     scraper = next_scraper(platform, kind, tried=first.tried)
     if scraper is None:
-        _end([first.pk], Ending(state="failed", code=first.code or "not_configured", retryable=first.retryable))
+        told = Ending(
+            state="failed", code=first.code or "not_configured", retryable=first.retryable,
+            retry_after=seconds_left(first),
+        )  # fmt: skip
+        _end([first.pk], told)
         return None
     # Those of others too: many users' addresses in one call.
     more = waiting.filter(tried=first.tried).exclude(pk=first.pk)[: scraper.batch - 1]
@@ -142,23 +157,41 @@ def _settle(row: Wanted, scraper: str, ending: Ending) -> None:
     # What one scraper merely does not offer says nothing about the post.
     known = ending if ending.code != "not_offered" else Ending(state="", code=row.code, retryable=row.retryable)
     told = Ending(
-        state="failed", code=known.code, retryable=row.retryable or known.retryable, note=ending.note or row.note
-    )
+        state="failed", code=known.code or "not_configured", retryable=row.retryable or known.retryable,
+        note=ending.note or row.note, retry_after=_soonest(row, ending),
+    )  # fmt: skip
     if next_scraper(row.platform_id, row.kind, tried=tried) is None:  # type: ignore[arg-type]
-        _end(
-            [row.pk],
-            Ending(state="failed", code=told.code or "not_configured", retryable=told.retryable, note=told.note),
-        )
+        _end([row.pk], told)
         return
     Wanted.objects.filter(pk=row.pk).update(
         state=Wanted.State.WAITING,
         tried=tried,
         errand=None,
         run_after=None,
-        code=told.code,
+        code=known.code,
         retryable=told.retryable,
         note=told.note[:500],
+        busy_until=_from_now(told.retry_after),
     )
+
+
+def _soonest(row: Wanted, ending: Ending) -> float | None:
+    """When the first of those who may know it later may be asked again; None where one of them has not said."""
+    before = seconds_left(row)
+    if not ending.retryable:
+        return before
+    if not row.retryable or ending.retry_after is None:
+        return ending.retry_after
+    return None if before is None else min(before, ending.retry_after)
+
+
+def seconds_left(row: Wanted) -> float | None:
+    """Until whoever was busy may be asked again."""
+    return max((row.busy_until - timezone.now()).total_seconds(), 0.0) if row.busy_until else None
+
+
+def _from_now(seconds: float | None) -> Any:
+    return None if seconds is None else Now() + max(timedelta(seconds=seconds), RETRY_REST)
 
 
 def _end(rows: list[UUID], ending: Ending) -> None:
@@ -168,6 +201,7 @@ def _end(rows: list[UUID], ending: Ending) -> None:
         retryable=ending.retryable,
         note=ending.note[:500],
         run_after=None,
+        busy_until=_from_now(ending.retry_after),
         finished_at=Now(),
     )
 

@@ -206,6 +206,7 @@ class Wanted(Row):
     tried = ArrayField(models.CharField(max_length=30), default=list, help_text="Scrapers that could not.")
     attempts = models.IntegerField(default=0)
     run_after = models.DateTimeField(null=True, blank=True)
+    busy_until = models.DateTimeField(null=True, blank=True, help_text="Until then nobody who may know it is free.")
     asked_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     code = models.CharField(max_length=40, blank=True)

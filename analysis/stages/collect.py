@@ -8,8 +8,9 @@ from typing import ClassVar
 from analysis.engine import Work
 from analysis.errors import CouldNotCollect
 from analysis.stages.contract import Later, Product
+from core.errors import Problem, VendorBusy
 from social import platforms
-from social.collecting import Progress, collect, collect_comments, collect_recent
+from social.collecting import Failed, Progress, collect, collect_comments, collect_recent
 from social.errands import RETRY_REST
 from social.facts import AuthorAddress, PostAddress
 from social.models import Post
@@ -35,8 +36,7 @@ class Collect:
         address = platforms.address(work.platform, work.platform_post_id)
         collected = collect([address], user_id=work.user_id)
         if failed := collected.failed.get(address):
-            # Sooner it would only be told the same again: what failed rests for a while.
-            raise CouldNotCollect(code=failed.code, retryable=failed.retryable, retry_after=RETRY_REST.total_seconds())
+            raise _problem(failed, self.waits - work.waited.total_seconds())
         if address in collected.waiting:
             return Later(seconds=collected.retry_in)
         stored = collected.stored[address]
@@ -44,6 +44,14 @@ class Collect:
         if waiting and work.waited.total_seconds() < COMPANIONS_WAIT:
             return Later(seconds=min(waiting))
         return Product(post_id=stored.post_id, reused=stored.collected_at < work.asked_at)
+
+
+def _problem(failed: Failed, seconds_left: float) -> Problem:
+    """A vendor that said when to come again is waited for, unless that is later than this stage may wait."""
+    if failed.retry_after is not None and failed.retry_after < seconds_left:
+        return VendorBusy(retry_after=failed.retry_after)
+    # Sooner it would only be told the same again: what failed rests for a while.
+    return CouldNotCollect(code=failed.code, retryable=failed.retryable, retry_after=RETRY_REST.total_seconds())
 
 
 def _companions(work: Work, address: PostAddress) -> list[Progress]:
