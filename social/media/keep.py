@@ -47,11 +47,17 @@ def keep_media(post_id: UUID) -> Kept:
         try:
             _keep(post, medium)
         except Problem as problem:
-            failed[problem.code] = failed.get(problem.code, 0) + 1
-            retryable |= problem.retryable
-            PostMedia.objects.filter(pk=medium.pk).update(state=PostMedia.State.FAILED, error=problem.code)
             log.info("medium_not_kept", medium=str(medium.pk), code=problem.code, details=problem.details)
+            if _note_failure(medium, problem):
+                failed[problem.code] = failed.get(problem.code, 0) + 1
+                retryable |= problem.retryable
     return Kept(stored=post.media.filter(state=PostMedia.State.STORED).count(), failed=failed, retryable=retryable)
+
+
+def _note_failure(medium: PostMedia, problem: Problem) -> bool:
+    """Unless somebody else has kept it meanwhile."""
+    open_still = PostMedia.objects.filter(pk=medium.pk).exclude(state=PostMedia.State.STORED)
+    return bool(open_still.update(state=PostMedia.State.FAILED, error=problem.code))
 
 
 def _keep(post: Post, medium: PostMedia) -> None:
