@@ -39,6 +39,9 @@ VENDOR_BUDGETS: dict[str, tuple[int, float]] = {
     "twitterapi": (env.int("TWITTERAPI_REQUESTS_PER_SECOND", default=15), 1),
     "youtube_api": (env.int("YOUTUBE_API_REQUESTS_PER_SECOND", default=20), 1),
     "ytdlp": (env.int("YTDLP_RUNS_PER_MINUTE", default=30), 60),
+    # The platforms themselves, for links that only lead to a post: more than a person clicks, less than a robot does.
+    "instagram": (60, 60),
+    "x": (60, 60),
     "gemini": (env.int("GEMINI_REQUESTS_PER_MINUTE", default=300), 60),
     "openai_compatible": (env.int("SELF_HOSTED_LLM_REQUESTS_PER_MINUTE", default=300), 60),
 }
@@ -46,6 +49,11 @@ VENDOR_BUDGETS: dict[str, tuple[int, float]] = {
 VENDOR_TURNS: dict[str, tuple[int, int]] = {
     # 25 answers of 429 in five minutes and our address is banned: these, and one after each rest, stay well below.
     "brightdata": (5, 90),
+    # About as many as a second's budget: where answers get slow, no more pile up. Longer than one call may take.
+    "twitterapi": (20, 30),
+    "youtube_api": (20, 30),
+    "instagram": (4, 30),
+    "x": (4, 30),
     "ytdlp": (env.int("YTDLP_AT_ONCE", default=4), 300),
     "gemini": (env.int("GEMINI_AT_ONCE", default=64), 600),
     "openai_compatible": (env.int("SELF_HOSTED_LLM_AT_ONCE", default=64), 600),

@@ -5,7 +5,7 @@
     with ytdlp.spared():                                                      # around anything else
         ...
 
-Where the settings say so (VENDOR_TURNS), only so many are at a vendor at once; whoever comes next waits for a turn.
+Only so many are at a vendor at once (VENDOR_TURNS); whoever comes next waits for a turn.
 
 Both live in Redis. Without it no vendor is called: one of them bans an address for good after 25 refusals in five
 minutes. The breaker opens after FAILURES failures in a row within WINDOW seconds, for REST seconds; then one caller
@@ -105,9 +105,6 @@ class Vendor:
 
     @contextmanager
     def _turn(self, until: float) -> Iterator[None]:
-        if self.name not in settings.VENDOR_TURNS:
-            yield
-            return
         mine = str(uuid4())
         try:
             while not self._has_turn(mine):

@@ -13,6 +13,7 @@ from core.schema import describe
 from core.spool import Spool
 from core.vendors import Vendor
 from logs.partitions import missing_partitions
+from social.platforms.redirects import LEADS
 
 pytestmark = pytest.mark.django_db
 COLUMNS = ("id", "created_at", "level", "category", "logger", "message", "metadata")
@@ -102,6 +103,12 @@ def test_every_vendor_is_shown_with_its_breaker(stranger, settings):
     assert set(shown) == set(settings.VENDOR_BUDGETS)
     closed = {"state": "closed", "failures": 0, "seconds_left": 0.0, "reason": ""}
     assert all(state == closed for state in shown.values())
+
+
+def test_every_vendor_has_a_budget_and_turns(settings):
+    spared = {*settings.SCRAPERS["instagram"], *settings.SCRAPERS["x"], *settings.SCRAPERS["youtube"]} - {"samples"}
+    assert spared | {*LEADS} <= set(settings.VENDOR_BUDGETS)
+    assert set(settings.VENDOR_BUDGETS) == set(settings.VENDOR_TURNS)
 
 
 def test_a_breaker_that_opens_is_shown_and_degrades_nothing(stranger):

@@ -14,6 +14,7 @@ VENDOR = Vendor("twitterapi")
 @pytest.fixture(autouse=True)
 def _wide_budget(settings):
     settings.VENDOR_BUDGETS = {"twitterapi": (1000, 1)}
+    settings.VENDOR_TURNS = {"twitterapi": (64, 60)}
 
 
 def fail(error=errors.VendorUnavailable, **more):

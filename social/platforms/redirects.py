@@ -6,6 +6,7 @@ import httpx
 
 from core import http
 from core.errors import VendorProblem
+from core.vendors import Vendor
 from social.errors import AddressInvalid
 from social.platforms import ParsedPost, parse_post_url
 
@@ -38,8 +39,8 @@ def platform_of(text: str) -> str | None:
 
 
 def _next(text: str, platform: str) -> str:
-    answer = http.request(
-        vendor=platform, operation="resolve", url=text, method="HEAD", timeout=10.0, read_timeout=5.0, max_bytes=100_000
+    answer = Vendor(platform).request(
+        operation="resolve", url=text, method="HEAD", timeout=10.0, read_timeout=5.0, max_bytes=100_000
     )
     location = answer.headers.get("location", "")
     if answer.status not in http.REDIRECTS or not location:

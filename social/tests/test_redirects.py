@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from core.errors import VendorProblem
+from core.errors import VendorBusy, VendorProblem
 from sandbox.control import Reply, Route, Sandbox
 from social.errors import AddressInvalid
 from social.platforms import redirects
@@ -81,3 +81,13 @@ def test_a_link_that_leads_on_and_on_is_given_up(leads):
     with pytest.raises(AddressInvalid):
         redirects.resolve(f"{sandbox.url}/link")
     assert sandbox.count("lead") == redirects.MOST_HOPS + 1
+
+
+def test_a_platform_that_asks_to_slow_down_is_left_alone_until_it_said(leads):
+    sandbox = leads(POST)
+    sandbox.fail("lead", status=429, headers={"Retry-After": "60"})
+    for _ in range(2):
+        with pytest.raises(VendorBusy) as busy:
+            redirects.resolve(f"{sandbox.url}/link")
+        assert 50 < busy.value.retry_after <= 60
+    assert len(sandbox.calls) == 1
