@@ -3,27 +3,18 @@
 `python -m benchmarks.drills leave chat-worker chat-stream chat-redis chat-model` has it at length.
 """
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from analysis.tests.drilling import drill
+
 NAMES = ("leave", "chat-worker", "chat-redis")
 
 
 @pytest.fixture(scope="module")
 def seen() -> dict[str, dict[str, Any]]:
-    """What each drill saw, by its name."""
-    command = [sys.executable, "-m", "benchmarks.drills", *NAMES, "--short"]
-    ran = subprocess.run(command, cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True, check=False)
-    outcomes = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
-    assert [outcome["drill"] for outcome in outcomes] == list(NAMES), ran.stderr[-3000:]
-    return {outcome["drill"]: outcome for outcome in outcomes}
+    return drill(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -16,6 +16,8 @@ from benchmarks.drills.fleet import LEASE_SECONDS, Fleet, fleet, until
 from benchmarks.drills.simulated import Plan
 
 RECOVERY_SECONDS = 1.5 * LEASE_SECONDS + 2.0
+# In short they run beside other tests, on machines of any speed.
+SHORT_RECOVERY_SECONDS = 2 * RECOVERY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,14 @@ class Scene:
 
     def chance(self) -> random.Random:
         return random.Random(self.seed)
+
+    @property
+    def recovery(self) -> float:
+        """I10: within so many seconds somebody else has a post whose holder is gone.
+
+        Asked for where hands are free. Where all are busy or being replaced, a post is due in time and waits its turn.
+        """
+        return SHORT_RECOVERY_SECONDS if self.short else RECOVERY_SECONDS
 
     def size(self, *, full: int, short: int) -> int:
         return self.posts or (short if self.short else full)
@@ -77,7 +87,7 @@ def quiet(crew: Fleet, *, seconds: float) -> float:
     return until(is_quiet, seconds=seconds, what="the end of the last post", pause=0.1)
 
 
-def conclude(crew: Fleet, *, failed: int = 0, in_time: bool = False) -> Outcome:
+def conclude(crew: Fleet, *, failed: int = 0, within: float | None = None) -> Outcome:
     """Hold what is left against the invariants."""
     trace = invariants.read_trace(crew.folder)
     outcome = Outcome(invariants.facts_of(trace, crew.faults))
@@ -92,8 +102,9 @@ def conclude(crew: Fleet, *, failed: int = 0, in_time: bool = False) -> Outcome:
     explained = facts["in_flight_at_faults"] + facts["put_off"]
     outcome.require(facts["extra_calls"] <= explained, "I3 more calls again than were in flight or failed in passing")
     outcome.require(invariants.calls_without_intent(trace) == 0, "I3 a call without an intent")
-    slow = in_time and facts["slowest_recovery"] > RECOVERY_SECONDS
-    outcome.require(not slow, f"I10 a post was left for {facts['slowest_recovery']} s")
+    in_time = within is None or facts["slowest_recovery"] <= within
+    outcome.require(in_time, f"I10 a post was left for {facts['slowest_recovery']} s")
+    outcome.require(not invariants.told_secrets(crew.folder.parent), "I8 a vendor's key was written down")
     return outcome
 
 

@@ -26,7 +26,7 @@ PLAN = Plan(by_default=0.1, most_tries=30)
 
 def broker_half_open(scene: Scene) -> Outcome:
     """8: the workers' way to Redis is a hole for a while; half of its connections never come back, none is closed."""
-    silence, posts = 15.0 if scene.short else 120.0, scene.size(full=200, short=60)
+    silence, posts = 15.0 if scene.short else 120.0, scene.size(full=200, short=30)
     with ground.fresh(scene.home, "half-open") as folder, Way(_socket_of(scene.home), scene.chance()) as way:
         user, through = ground.make_user(), {"CELERY_BROKER_URL": f"{way.address}/1", "REDIS_URL": f"{way.address}/0"}
         with workers(

@@ -1,5 +1,7 @@
 """What must hold when everything is quiet again: asked of the rows, and of the trace that the workers left."""
 
+import subprocess
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Any
 from django.db import connection
 
 from benchmarks.drills.fleet import Fault
-from benchmarks.drills.simulated import NAMES
+from benchmarks.drills.simulated import CANARY, NAMES
 
 SETTLED = ("checked", "ended", "paused")
 CHECKS = {
@@ -112,6 +114,16 @@ def slowest_recovery(trace: Sequence[Step], faults: Sequence[Fault]) -> float:
         ends = [fault.at for fault in faults] or [step.at for step in trace if step.process == lost.process]
         waits.append(following - max(at for at in [*ends, lost.at] if at <= following))
     return max(waits)
+
+
+def told_secrets(home: Path) -> list[str]:
+    """I8: files of the servers and the workers in which the vendor's key stands, as it is or in a message's base64."""
+    shifted = (b64encode(b"_" * shift + CANARY.encode()).decode() for shift in range(3))
+    # Of whatever stands before and after it, the first and the last characters say something too.
+    words = [CANARY, *(each[4:-4] for each in shifted)]
+    asked = [option for word in words for option in ("-e", word)]
+    found = subprocess.run(["grep", "-rlaF", *asked, str(home)], capture_output=True, text=True, check=False)
+    return found.stdout.splitlines()
 
 
 def connections_of_workers() -> int:

@@ -80,7 +80,8 @@ def start_redis(home: Path) -> None:
 
 def redis_hung(scene: Scene) -> Outcome:
     """7: Redis hangs while requests keep coming; none of them waits for it longer than a second."""
-    seconds, requests = (5, 20) if scene.short else (30, 200)
+    # In short a machine that has other things to do is told from one that waits for as long as Redis hangs.
+    seconds, requests, slowest = (5, 20, 3.0) if scene.short else (30, 200, 1.0)
 
     def hang(crew: Fleet, user: User) -> dict[str, Any]:
         process = redis.client().info("server")["process_id"]
@@ -95,7 +96,7 @@ def redis_hung(scene: Scene) -> Outcome:
         return {"requests": len(waits), "median_wait": round(median, 3), "longest_wait": round(longest, 3)}
 
     outcome = _in_the_middle(scene, "hung", hang, posts=40)
-    outcome.require(outcome.facts["longest_wait"] <= 1.0, "a request waited for Redis longer than a second")
+    outcome.require(outcome.facts["longest_wait"] <= slowest, "a request waited for Redis for too long")
     outcome.require(outcome.facts["requests"] == requests, "a request failed")
     return outcome
 
@@ -149,7 +150,7 @@ def table_locked(scene: Scene) -> Outcome:
             time.sleep(7 if scene.short else 20)
         return {}
 
-    return _in_the_middle(scene, "locked", lock, posts=scene.size(full=300, short=80))
+    return _in_the_middle(scene, "locked", lock, posts=scene.size(full=300, short=40))
 
 
 def connections_exhausted(scene: Scene) -> Outcome:
@@ -161,7 +162,7 @@ def connections_exhausted(scene: Scene) -> Outcome:
             time.sleep(5 if scene.short else 60)
         return {"connections_taken": taken}
 
-    return _in_the_middle(scene, "exhausted", exhaust, posts=scene.size(full=300, short=80))
+    return _in_the_middle(scene, "exhausted", exhaust, posts=scene.size(full=300, short=40))
 
 
 @contextlib.contextmanager

@@ -81,12 +81,13 @@ def commands(count: int) -> list[Command]:
 
 def redis_hung(scene: Scene) -> Outcome:
     """7: Redis hangs while analyses are asked for over HTTP: each is taken, or refused without a trace, at once."""
-    seconds, count = (5.0, 40) if scene.short else (30.0, 200)
+    # In short a machine that has other things to do is told from one that waits for as long as Redis hangs.
+    seconds, count, slowest = (8.0, 16, 6.0) if scene.short else (30.0, 200, SLOWEST)
     with ground.fresh(scene.home, "hung-api") as folder:
         asked = commands(count)
         with workers(scene, folder, Plan(by_default=0.05), threads=THREADS, processes=ALL_IN_PROCESSES) as crew:
             with Server(folder) as api:
-                warm = [each.send(api.url) for each in commands(16)]
+                warm = [each.send(api.url) for each in commands(8 if scene.short else 16)]
                 answers = _while_redis_hangs(lambda at: asked[at].send(api.url), count, seconds)
             quiet(crew, seconds=120)
             outcome = conclude(crew)
@@ -100,7 +101,7 @@ def redis_hung(scene: Scene) -> Outcome:
     outcome.require({answer.status for answer in warm} == {202}, "not every request was taken before Redis hung")
     outcome.require({*statuses} <= {202, 503}, "neither taken nor cleanly refused")
     outcome.require(taken == statuses[202], "what was refused is there, or what was taken is not")
-    outcome.require(last <= SLOWEST, "one in a hundred waited for too long")
+    outcome.require(last <= slowest, "one in a hundred waited for too long")
     return outcome
 
 

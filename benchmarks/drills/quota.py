@@ -16,26 +16,28 @@ from analysis.models import PostAnalysis
 from benchmarks.drills import ground
 from benchmarks.drills.drill import Outcome, Scene, conclude, quiet, workers
 from benchmarks.drills.fleet import ALL_IN_PROCESSES, THREADS
-from benchmarks.drills.simulated import Plan
+from benchmarks.drills.simulated import CANARY, Plan
 from benchmarks.drills.vendors import Vendor
 from core.errors import LimitReached
 from sandbox.control import Fault
 
-LIMIT, THREADS_OF_USERS, SAMPLE_SECONDS = 100, 64, 0.05
+LIMIT, SAMPLE_SECONDS = 100, 0.05
 
 
 def concurrent_quota(scene: Scene) -> Outcome:
     """25: of a thousand requests as many are granted as there are units, at every moment."""
-    requests = scene.size(full=1000, short=300)
+    requests, at_once = scene.size(full=1000, short=200), 16 if scene.short else 64
 
     def trouble(post: int, before: int) -> Fault | None:
-        # A third of the posts fails for good, and gives its unit back to whoever comes next.
-        return Fault(operation="*", status=400) if post % 3 == 0 else None
+        # A third of the posts fails for good, and gives its unit back to whoever comes next. Some vendors repeat
+        # the key that they were asked with.
+        refusal = Fault(operation="*", status=400, body={"error": f"the key {CANARY} is refused"})
+        return refusal if post % 3 == 0 else None
 
     with ground.fresh(scene.home, "quota") as folder, Vendor(trouble, port=scene.vendor_port) as vendor:
         user, plan = ground.make_user(LIMIT), Plan(by_default=0.02, vendor=vendor.url)
         with workers(scene, folder, plan, threads=THREADS, processes=ALL_IN_PROCESSES) as crew, Watch(user) as watch:
-            answers = _all_at_once(user, requests, scene.chance())
+            answers = _all_at_once(user, requests, scene.chance(), at_once)
             quiet(crew, seconds=120)
             failed = PostAnalysis.objects.filter(status="FAILED").count()
             outcome = conclude(crew, failed=failed)
@@ -45,11 +47,11 @@ def concurrent_quota(scene: Scene) -> Outcome:
     return outcome
 
 
-def _all_at_once(user: User, requests: int, chance: random.Random) -> "Counter[str]":
+def _all_at_once(user: User, requests: int, chance: random.Random, at_once: int) -> "Counter[str]":
     dice = [chance.random() for _ in range(requests)]
-    with ThreadPoolExecutor(THREADS_OF_USERS) as threads:
+    with ThreadPoolExecutor(at_once) as threads:
         answers = Counter(threads.map(lambda each: _one(user, each), dice))
-        list(threads.map(lambda _: connection.close(), range(THREADS_OF_USERS)))
+        list(threads.map(lambda _: connection.close(), range(at_once)))
     return answers
 
 

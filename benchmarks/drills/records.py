@@ -21,7 +21,6 @@ from benchmarks.drills.simulated import Plan
 from core.embedded import postgres
 from core.ids import uuid7
 
-CALLERS = 8
 SHIP = ("django", "ship_logs")
 REQUESTS = "SELECT request_id, status FROM analytics_apiaccesslog WHERE request_id = ANY(%s)"
 CALLS = """
@@ -70,10 +69,10 @@ class Callers:
 
 def records_survive(scene: Scene) -> Outcome:
     """31: the API, workers and the shipper are killed under load, PostgreSQL is away: no record is lost or doubled."""
-    posts, chance = scene.size(full=100, short=40), scene.chance()
+    posts, callers_at_once, chance = scene.size(full=100, short=20), 4 if scene.short else 8, scene.chance()
     with ground.fresh(scene.home, "records") as folder:
         user = ground.make_user()
-        tokens = [start_session(user).access for _ in range(CALLERS)]
+        tokens = [start_session(user).access for _ in range(callers_at_once)]
         plan = Plan(by_default=0.1, most_tries=30)
         with (
             Running(folder, SHIP) as shipper,
@@ -81,7 +80,7 @@ def records_survive(scene: Scene) -> Outcome:
             workers(scene, folder, plan, one=THREADS, two=THREADS, three=PROCESSES, four=PROCESSES) as crew,
         ):
             with Callers(api.url, tokens) as callers:
-                for turn in range(2 if scene.short else 8):
+                for turn in range(1 if scene.short else 8):
                     ground.publish(user, posts)
                     time.sleep(chance.uniform(1.0, 2.0))
                     _kill(turn, chance, crew, api, shipper)
@@ -97,7 +96,7 @@ def records_survive(scene: Scene) -> Outcome:
 def _kill(turn: int, chance: random.Random, crew: Fleet, api: Server, shipper: Running) -> None:
     api.kill()
     crew.kill_any(chance)
-    if turn % 2:
+    if turn % 2 == 0:
         shipper.kill()
         shipper.start()
     api.start()

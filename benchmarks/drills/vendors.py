@@ -88,7 +88,7 @@ def storm(scene: Scene) -> Outcome:
             return Fault(operation="*", status=500)
         return Fault(operation="*", reset=True) if dice < 0.45 else None
 
-    posts = scene.size(full=200, short=40)
+    posts = scene.size(full=200, short=24)
     outcome, vendor, _ = _ask(scene, "storm", trouble, posts=posts, tries=15)
     hasty = _count_hasty(vendor.questions)
     outcome.require(hasty == 0, f"{hasty} times a post came back before the vendor wanted it")
@@ -114,7 +114,7 @@ def silence(scene: Scene) -> Outcome:
         kinds = (Fault(operation="*", delay=NEVER), Fault(operation="*", drip=1.0), Fault(operation="*", truncate=3))
         return kinds[post % 3] if before == 0 else None
 
-    posts = scene.size(full=120, short=24)
+    posts = scene.size(full=120, short=12)
     outcome, _, trace = _ask(scene, "silence", trouble, posts=posts)
     waits = _seconds_called(trace)
     outcome.facts |= {"longest_call": round(max(waits), 2), "processes": len({step.process for step in trace})}
