@@ -126,7 +126,7 @@ def _reopen(request_id: UUID, posts: int) -> None:
 
 
 def cancel(user: User, request_id: UUID) -> PostAnalysisRequest:
-    """Call off what has not ended. A post that no stage has begun with gets its unit back; the others have cost us."""
+    """Call off what has not ended. What nobody has begun with since it was opened gets its unit back."""
     while not _call_off(user, request_id):
         # Somebody had posts tried again between our look and our lock: look again.
         if not PostAnalysisRequest.objects.filter(pk=request_id, status__in=OPEN).exists():
@@ -148,7 +148,7 @@ def _call_off(user: User, request_id: UUID) -> bool:
         if not closed:
             transaction.set_rollback(True)
             return False
-        _stop([post.pk for post in posts])
+        _stop(posts)
         _end(request_id)
         return True
 
@@ -158,14 +158,15 @@ def _end(request_id: UUID) -> None:
     ring_after_commit(request_id, engine.finalize(request_id))
 
 
-def _stop(ids: Sequence[UUID]) -> None:
-    begun = {*StageRun.objects.filter(post_analysis__in=ids).values_list("post_analysis", flat=True)}
+def _stop(posts: Sequence[PostAnalysis]) -> None:
+    ids = [post.pk for post in posts]
     StageRun.objects.filter(post_analysis__in=ids, outcome="running").update(outcome="lost", finished_at=Now())
     # The fence moves, so whoever is at work on one of them finds it gone.
     PostAnalysis.objects.filter(pk__in=ids).update(
         status=Status.CANCELLED, fence=F("fence") + 1, lease_until=None, run_after=None, finished_at=Now(), progress=100
     )
-    _return_units(unit_of(each) for each in ids if each not in begun)
+    # Not by its runs, which it may have of an earlier opening: whoever claims it says that it is begun with.
+    _return_units(unit_of(post.pk) for post in posts if post.status == Status.PENDING)
 
 
 def _return_units(sources: Iterable[str]) -> None:

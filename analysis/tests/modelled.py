@@ -22,6 +22,7 @@ class Modelled:
     unit: bool = True
     progress: int = 0
     running: bool = False
+    begun: bool = False  # by anybody, since it was opened
     done: set[str] = field(default_factory=set)
 
     @property
@@ -34,7 +35,7 @@ class Modelled:
 
     def claim(self) -> None:
         self.status, self.fence, self.tries = "PROCESSING", self.fence + 1, self.tries + 1
-        self.held = self.leased = self.running = True
+        self.held = self.leased = self.running = self.begun = True
 
     def let_go(self, *, waits: bool = False) -> None:
         self.held, self.leased, self.waits, self.running = False, False, waits, False
@@ -58,4 +59,4 @@ class Modelled:
 
     def begin_again(self, stage: str) -> None:
         self.done -= set(STAGES[STAGES.index(stage) :])
-        self.status, self.stage, self.tries, self.progress = "PENDING", stage, 0, 0
+        self.status, self.stage, self.tries, self.progress, self.begun = "PENDING", stage, 0, 0, False

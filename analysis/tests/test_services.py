@@ -155,6 +155,19 @@ def test_what_nothing_has_begun_with_gets_its_unit_back_and_nothing_else_does(us
     assert words_of(request).count("partial_success") == 1
 
 
+@pytest.mark.parametrize(("begun", "left"), [(False, {}), (True, {"youtube": 1})])
+def test_what_was_tried_again_gets_its_unit_back_only_until_somebody_begins_with_it_anew(user, begun, left):
+    request = services.request_analysis(user, [TUBE])
+    [post] = posts_of(request)
+    run(post, fails_at="collect")
+    services.retry(user, request.pk)
+    assert used(user) == {"youtube": 1}
+    if begun:
+        engine.claim(post.pk, begins={"collect": ("fetching_posts", "x")})
+    services.cancel(user, request.pk)
+    assert used(user) == left
+
+
 def test_a_request_of_which_nothing_was_done_is_cancelled_once(user):
     request = services.request_analysis(user, [*TWO_OF_X, TUBE])
     assert services.cancel(user, request.pk).status == "CANCELLED"

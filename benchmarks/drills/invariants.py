@@ -44,11 +44,15 @@ CHECKS = {
                 SELECT COALESCE(sum(calls), 0) FROM analysis_stagerun run JOIN analysis_postanalysis post
                 ON post.id = run.post_analysis_id WHERE post.request_id = request.id))
     """,
-    "I4 units used are those of posts that did not fail": """
+    # A post that has failed got its unit back then: what was begun with before says nothing of the unit spent since.
+    "I4 units used are those of posts that did not fail, nor were called off before anybody began": """
         SELECT abs((SELECT COALESCE(sum(url_lookups), 0) FROM accounts_userusage)
                 - (SELECT count(*) FROM analysis_postanalysis WHERE status = 'COMPLETED'
-                    OR status = 'CANCELLED' AND EXISTS (SELECT FROM analysis_stagerun WHERE post_analysis_id =
-                        analysis_postanalysis.id)))
+                    OR status = 'CANCELLED' AND EXISTS (SELECT FROM analysis_stagerun run
+                        WHERE run.post_analysis_id = analysis_postanalysis.id AND run.started_at > COALESCE((
+                            SELECT max(created_at) FROM analysis_analysisstatushistory history
+                            WHERE history.post_analysis_id = analysis_postanalysis.id AND history.stage = 'error'
+                        ), '-infinity'))))
             + abs((SELECT COALESCE(sum(url_lookups), 0) FROM accounts_userusage)
                 - (SELECT COALESCE(sum(amount), 0) FROM accounts_usageentry WHERE given_back_at IS NULL))
     """,
