@@ -206,6 +206,11 @@ def _over(work: Work, ended: list[tuple[Any, ...]]) -> Moved:
     return Moved(ours=True, told=final or told, over=final is not None)
 
 
+def inherit(work: Work) -> list[tuple[Any, ...]]:
+    """Provider, model and tokens of what those answered to whom this stage was lost: ours to count from now on."""
+    return _ask("inherit", _held(work))
+
+
 def finalize(request_id: UUID) -> int | None:
     """End a request whose posts have all ended, once; the row of its history that says so."""
     rows = _ask("finalize", {"id": request_id})

@@ -6,24 +6,25 @@ the order is asked, and the result says who answered.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import structlog
 from django.conf import settings
 
+from analysis import kept
 from analysis.answer import Explanation
 from analysis.dossier import Dossier
 from analysis.engine import Work
-from analysis.errors import AnswerInvalid
+from analysis.errors import AnswerCut, AnswerInvalid
 from analysis.grounding import Grounded, ground, read
 from analysis.models import ModelAnswer
 from analysis.prompting import prompt_for
 from analysis.providers import PROVIDERS
-from analysis.providers.contract import Completion, Medium, Prompt, Provider, Tokens
+from analysis.providers.contract import Completion, Medium, Prompt, Provider
 from analysis.seeing import media_for
 from core.errors import NotConfigured, Problem, VendorRefused
+from core.vendors import TURN_WAIT
 
-LONGEST_KEPT = 400_000
 MOST_ASKED = 2
 AGAIN = "\n\nAn earlier answer could not be used: {reason} Answer anew, whole, and exactly in the shape asked for."
 
@@ -77,12 +78,18 @@ def configured() -> list[Provider]:
     ]
 
 
+def longest() -> float:
+    """Seconds that asking may take: everybody who is asked over the net, as often as may be, each time to the end."""
+    calls = sum(2 if provider.watches else 1 for provider in configured() if provider.name in settings.VENDOR_BUDGETS)
+    return float(MOST_ASKED * calls * (settings.MODEL_SECONDS + TURN_WAIT))
+
+
 def _answered(provider: Provider, prompt: Prompt, media: Sequence[Medium], work: Work) -> tuple[Completion, Grounded]:
-    kept = _kept(provider, prompt, work)
-    if kept and not kept[-1].problem:
-        return _completion_of(kept[-1]), ground(read(kept[-1].answer), prompt.dossier)
-    problem = AnswerInvalid(kept[-1].problem) if kept else None
-    for _ in range(len(kept), MOST_ASKED):
+    found = kept.answers_to(prompt, provider=provider.name, work=work)
+    if found and not found[-1].problem:
+        return kept.completion_of(found[-1]), _checked(found[-1], prompt)
+    problem = AnswerInvalid(found[-1].problem) if found else None
+    for _ in range(len(found), MOST_ASKED):
         orders = prompt.orders + (AGAIN.format(reason=problem.message) if problem else "")
         try:
             return _ask(provider, replace(prompt, orders=orders), media, work)
@@ -92,17 +99,19 @@ def _answered(provider: Provider, prompt: Prompt, media: Sequence[Medium], work:
 
 
 def _ask(provider: Provider, prompt: Prompt, media: Sequence[Medium], work: Work) -> tuple[Completion, Grounded]:
+    completion = _complete(provider, prompt, media)
+    return completion, _checked(kept.keep(prompt, completion, work), prompt)
+
+
+def _checked(answer: ModelAnswer, prompt: Prompt) -> Grounded:
     try:
-        completion = _complete(provider, prompt, media)
+        if answer.finish == "length":
+            raise AnswerCut
+        if not answer.answer.strip():
+            raise AnswerInvalid("The model said nothing.")
+        return ground(read(answer.answer), prompt.dossier)
     except AnswerInvalid as problem:
-        # Paid for too, and of no use: cut off, or empty.
-        _keep(prompt, Completion(text="", provider=provider.name, model="", cost_micros=None), work, problem)
-        raise
-    row = _keep(prompt, completion, work)
-    try:
-        return completion, ground(read(completion.text), prompt.dossier)
-    except AnswerInvalid as problem:
-        ModelAnswer.objects.filter(pk=row.pk).update(problem=_of(problem))
+        kept.refuse(answer, problem)
         raise
 
 
@@ -115,41 +124,3 @@ def _complete(provider: Provider, prompt: Prompt, media: Sequence[Medium]) -> Co
             raise
     # A video that the vendor may not look at, as one for adults only, must not cost the whole explanation.
     return provider.complete(prompt, pictures, Explanation)
-
-
-def _kept(provider: Provider, prompt: Prompt, work: Work) -> list[ModelAnswer]:
-    """What was answered to these very words and paid for, by whoever held the post before and came to no end."""
-    rows = ModelAnswer.objects.filter(post_analysis=work.id, provider=provider.name, created_at__gte=work.stage_since)
-    asked = _storable(prompt.data)
-    return [row for row in rows.order_by("id") if row.prompt.endswith(asked)]
-
-
-def _completion_of(row: ModelAnswer) -> Completion:
-    return Completion(
-        text=row.answer,
-        provider=row.provider,
-        model=row.model,
-        tokens=Tokens(**row.tokens),
-        cost_micros=row.cost_micros,
-    )
-
-
-def _keep(prompt: Prompt, completion: Completion, work: Work, problem: Problem | None = None) -> ModelAnswer:
-    return ModelAnswer.objects.create(
-        post_analysis_id=work.id, fence=work.fence, provider=completion.provider, model=completion.model,
-        prompt_version=prompt.version, prompt=_words(prompt), answer=_storable(completion.text),
-        finish=completion.finish if completion.text else "", problem=_of(problem) if problem else "",
-        tokens=asdict(completion.tokens), cost_micros=completion.cost_micros,
-    )  # fmt: skip
-
-
-def _of(problem: Problem) -> str:
-    return problem.message[:200]
-
-
-def _words(prompt: Prompt) -> str:
-    return _storable(f"{prompt.orders}\n\n{prompt.data}")
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_KEPT]

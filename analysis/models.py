@@ -52,8 +52,8 @@ class PostAnalysisRequest(Row):
     progress_points = models.IntegerField(default=0, help_text="The sum of its posts' progress.")
     total_api_calls = models.PositiveIntegerField(default=0)
     cost_micros = models.BigIntegerField(default=0, help_text="Of what has a price.")
-    duration_seconds = models.FloatField(null=True, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
+    duration_seconds = models.FloatField(null=True, blank=True, help_text="From when it was last opened to its end.")
+    started_at = models.DateTimeField(null=True, blank=True, help_text="When it was taken, or last opened again.")
     finished_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     request_id = models.CharField(max_length=64, blank=True, help_text="Of the HTTP request it came with.")
@@ -228,6 +228,7 @@ class ModelAnswer(Row):
     answer = models.TextField(blank=True)
     finish = models.CharField(max_length=20, blank=True)
     problem = models.CharField(max_length=200, blank=True, help_text="Why this answer was not used.")
+    set_aside = models.BooleanField(default=False, help_text="The step was to be run anew: it is not used any more.")
     tokens = models.JSONField(default=dict, blank=True)
     cost_micros = models.BigIntegerField(null=True, blank=True)
 

@@ -5,13 +5,13 @@ only a hint, and a sweep sends what was lost. See docs/decisions/0023.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
 from celery.worker import state as celery_state
 
-from analysis import engine, live
+from analysis import engine, kept, live
 from analysis.engine import Moved, Used, Work, Wrong
 from analysis.errors import GaveUp, category_of
 from analysis.leases import leases
@@ -32,7 +32,7 @@ STAGES: dict[str, Stage] = {
 TASK = "analysis.advance"
 # Queues whose workers are processes: there the death of one harms no other post.
 IN_PROCESSES = {"cpu"}
-# Seconds before another try: doubled each time, spread out, and never less than the vendor asked for.
+# Seconds before another try: doubled each time up to the longest, never less than the vendor asked for, and spread out.
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
 Observer = Callable[[str, Work], None]
 
@@ -152,7 +152,10 @@ class Step:
 
     def _pause_seconds(self, problem: Problem) -> float:
         doubled = FIRST_PAUSE * 2.0 ** max(self.work.tries - 1, 0)
-        return min(max(problem.retry_after or 0.0, doubled) * random.uniform(1.0, 1.3), LONGEST_PAUSE)  # noqa: S311
+        # What the vendor asks for, as far as the stage would wait at all.
+        left = self.stage.waits - self.work.waited.total_seconds()
+        asked = min(problem.retry_after or 0.0, max(left, 0.0))
+        return max(asked, min(doubled, LONGEST_PAUSE)) * random.uniform(1.0, 1.3)  # noqa: S311
 
     def _pause(self, seconds: float, *, spent: bool, problem: Problem | None = None) -> None:
         telling = [("retrying", f"{problem.message} It is tried again.")] if problem and spent else []
@@ -172,10 +175,17 @@ class Step:
 
     def _used(self, made: Product | None = None) -> Used:
         made = made or Product()
+        # Whoever was given up at this stage spent a try on it.
+        calls = [*self.calls, *(kept.calls_left_behind(self.work) if self.work.tries > 1 else ())]
         return Used(
-            reused=made.reused, calls=len(self.calls), tokens=made.tokens, seconds=made.seconds_transcribed,
-            cost=cost_of(self.calls),
+            reused=made.reused, calls=len(calls), tokens=_tokens_of(calls), seconds=made.seconds_transcribed,
+            cost=cost_of(calls),
         )  # fmt: skip
+
+
+def _tokens_of(calls: Sequence[VendorCall]) -> int:
+    """By what was counted with each call: answers of no use are among them."""
+    return sum(count for call in calls for unit, count in call.units.items() if unit.endswith("_tokens"))
 
 
 def _is_leaving() -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Case, F, QuerySet, When
 from django.db.models.functions import Now
 
 from accounts.models import UsageEntry, UsageKind, User
@@ -19,7 +19,7 @@ from analysis.comparing.figures import counted
 from analysis.engine import unit_of
 from analysis.errors import AlreadyOver, NothingToRetry
 from analysis.history import ring_after_commit, tell
-from analysis.models import OPEN, PostAnalysis, PostAnalysisRequest, StageRun, Status
+from analysis.models import OPEN, ModelAnswer, PostAnalysis, PostAnalysisRequest, StageRun, Status
 from core.errors import Missing
 from core.ids import uuid7
 from core.queue import enqueue
@@ -49,6 +49,7 @@ def _create(user: User, addresses: Sequence[PostAddress]) -> PostAnalysisRequest
         display_name=_display_name(addresses),
         total_posts=len(addresses),
         open_posts=len(addresses),
+        started_at=Now(),
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
     )
 
@@ -104,6 +105,8 @@ def retry(user: User, request_id: UUID) -> PostAnalysisRequest:
             finished_at=None, error_stage="", error_category="", error_code="", error_message="",
             progress=0, error_retryable=False,
         )  # fmt: skip
+        # An answer that was paid for is used still; one of no use shall not keep anybody from asking again.
+        ModelAnswer.objects.filter(post_analysis__in=failed).exclude(problem="").update(set_aside=True)
         request = PostAnalysisRequest.objects.get(pk=request_id)
         verb = "is" if len(failed) == 1 else "are"
         tell(request, None, "retrying", f"{counted(len(failed), 'post')} {verb} tried again.")
@@ -117,9 +120,10 @@ def _reopen(request_id: UUID, posts: int) -> None:
         pk=request_id, status__in=(Status.COMPLETED, Status.FAILED), open_posts=0, retry_count__lt=F("max_retries")
     )
     reopened = posts and over.update(
-        status=Status.PROCESSING, open_posts=posts, retry_count=F("retry_count") + 1, finished_at=None,
+        status=Status.PROCESSING, open_posts=posts, retry_count=F("retry_count") + 1, started_at=Now(),
+        finished_at=None, partial_success=False,
         posts_processed=F("posts_processed") - posts, progress_points=F("progress_points") - 100 * posts,
-        partial_success=False, error_stage="", error_category="", error_details={}, results={}, duration_seconds=None,
+        error_stage="", error_category="", error_details={}, results={}, duration_seconds=None,
     )  # fmt: skip
     if not reopened:
         raise NothingToRetry
@@ -212,9 +216,11 @@ def run_again(post_analysis_id: UUID, stage: str) -> bool:
         StageRun.objects.filter(
             post_analysis=post, stage__in=names[names.index(stage) :], outcome=StageRun.Outcome.DONE
         ).update(outcome=StageRun.Outcome.UNDONE)
+        ModelAnswer.objects.filter(post_analysis=post).update(set_aside=True)
         PostAnalysisRequest.objects.filter(pk=post.request_id).update(
             status=Status.PROCESSING, open_posts=F("open_posts") + 1, posts_processed=F("posts_processed") - 1,
             progress_points=F("progress_points") - 100, finished_at=None, cancelled_at=None,
+            started_at=Case(When(open_posts=0, then=Now()), default=F("started_at")),
         )  # fmt: skip
         PostAnalysis.objects.filter(pk=post.pk).update(
             status=Status.PENDING, stage=stage, tries=0, progress=0, stage_since=Now(), hinted_at=Now(),

@@ -23,7 +23,7 @@ class ModelAnswerAdmin(AnalysisAdmin):
     ordering = ["-created_at", "-id"]
     fields = [
         "created_at", "post_analysis", "provider", "model", "prompt_version", "fence", "finish", "problem",
-        shown.tokens, "cost", shown.prompt, shown.raw_answer,
+        "set_aside", shown.tokens, "cost", shown.prompt, shown.raw_answer,
     ]  # fmt: skip
     export_fields = (
         "id", "created_at", "post_analysis", "provider", "model", "prompt_version", "finish", "problem", "tokens",

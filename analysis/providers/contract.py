@@ -68,7 +68,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A whole answer. `cost_micros` is None where its price is not known."""
+    """An answer, and what it took. `cost_micros` is None where its price is not known."""
 
     text: str
     provider: str
@@ -103,7 +103,7 @@ class Provider(Protocol):
         """Whether there is a key or an address for it."""
 
     def complete(self, prompt: Prompt, media: Sequence[Medium], schema: type[BaseModel]) -> Completion:
-        """The whole answer, as JSON of this shape as far as the vendor can promise that: the caller checks."""
+        """What came, as JSON of this shape as far as the vendor promises that; perhaps cut off: the caller checks."""
 
     def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
         """The answer to a conversation, as it comes."""

@@ -10,9 +10,11 @@ from analysis import confounders, demand, evidence, known
 from analysis.comparing.baseline import Thresholds
 from analysis.dossier import Dossier, Known, Verdict
 from analysis.engine import Work
-from analysis.explaining import Explained, explain
+from analysis.explaining import Explained, explain, longest
 from analysis.stages.contract import Later, Product
 from analysis.verdict import judge
+
+OWN_SECONDS = 60.0
 
 
 class Analyse:
@@ -20,22 +22,21 @@ class Analyse:
 
     name: ClassVar[str] = "analyse"
     queue: ClassVar[str] = "io"
-    # Two analysts who are asked twice each, and our own work: whoever is still spoken for then does hang.
-    patience: ClassVar[float] = 4.0 * settings.MODEL_SECONDS + 60.0
     waits: ClassVar[float] = 900.0
     most_tries: ClassVar[int] = 4
     begins: ClassVar[tuple[str, str]] = ("analysing", "The post is being explained.")
     ends: ClassVar[tuple[str, str] | None] = None
     progress: ClassVar[int] = 100
 
+    @property
+    def patience(self) -> float:
+        """All that may be asked, and our own work: whoever is still at it then does hang."""
+        return longest() + OWN_SECONDS
+
     def run(self, work: Work) -> Product | Later:
         dossier = dossier_of(known.read(work.known_post))
         waits = self.waits / 2 - work.waited.total_seconds() if work.tries < self.most_tries else 0.0
-        explained = explain(dossier, work, waits=waits)
-        tokens = explained.completion.tokens
-        return Product(
-            result=_result(dossier, explained), tokens=tokens.input + tokens.cached + tokens.output + tokens.thinking
-        )
+        return Product(result=_result(dossier, explain(dossier, work, waits=waits)))
 
 
 def dossier_of(post: Known) -> Dossier:

@@ -16,7 +16,6 @@ class Product:
     address: PostAddress | None = None  # what a link turned out to lead to
     post_id: UUID | None = None
     reused: bool = False
-    tokens: int = 0
     seconds_transcribed: float = 0.0
     result: Mapping[str, Any] = field(default_factory=dict)
     needless: frozenset[str] = frozenset()  # later stages that have nothing to do for this post
@@ -34,12 +33,15 @@ class Stage(Protocol):
 
     name: ClassVar[str]
     queue: ClassVar[str]
-    patience: ClassVar[float]  # seconds that one run may take
     waits: ClassVar[float]  # seconds it may wait for vendors, in all
     most_tries: ClassVar[int]
     begins: ClassVar[tuple[str, str]]  # the word of the status history, and a sentence
     ends: ClassVar[tuple[str, str] | None]
     progress: ClassVar[int]  # how far a post is that has it behind it
+
+    @property
+    def patience(self) -> float:
+        """Seconds that one run may take."""
 
     def run(self, work: Work) -> Product | Later:
         """Do it, outside any transaction, or raise a Problem of core.errors."""

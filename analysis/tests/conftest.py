@@ -6,6 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from analysis.tests.browsing import SUPABASE, run, set_up
+from analysis.tests.dying import Hesitant
 from sandbox.gemini import GeminiSandbox
 
 
@@ -13,6 +14,14 @@ from sandbox.gemini import GeminiSandbox
 def gemini(settings: Settings) -> Iterator[GeminiSandbox]:
     """Gemini on loopback, with two keys of two projects."""
     with GeminiSandbox(keys=("first-key-of-ours", "second-key-of-ours")) as sandbox:
+        for name, value in sandbox.settings().items():
+            setattr(settings, name, value)
+        yield sandbox
+
+
+@pytest.fixture
+def hesitant(settings: Settings, gemini: GeminiSandbox) -> Iterator[Hesitant]:
+    with Hesitant(keys=gemini.api_keys) as sandbox:
         for name, value in sandbox.settings().items():
             setattr(settings, name, value)
         yield sandbox

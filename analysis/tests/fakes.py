@@ -18,7 +18,7 @@ Does = Callable[[Work], Product | Later]
 class Fake:
     """A stage named `name`, on a queue, that does as it is told and counts how often it was run."""
 
-    patience, waits = 30.0, 60.0
+    patience, waits = 30.0, 900.0
     ends = None
 
     def __init__(

@@ -9,7 +9,8 @@ from django.utils import timezone
 from analysis import pipeline, services
 from analysis.models import ModelAnswer, PostAnalysis
 from analysis.tests.claiming import answer
-from sandbox.gemini import GeminiSandbox, problem, quota
+from analysis.tests.dying import advance
+from sandbox.gemini import problem, quota
 
 pytestmark = pytest.mark.django_db
 ON_X = "https://x.com/i/status/11"
@@ -26,44 +27,9 @@ def post(user, gemini):
     return services.request_analysis(user, [ON_X]).posts.get()
 
 
-class Killed(BaseException):
-    """As kill -9 would: nothing of ours runs afterwards."""
-
-
-def advance(post, *, killed_after=""):
-    def observe(point, work):
-        if (point, work.stage) == ("made", killed_after):
-            raise Killed
-
-    try:
-        pipeline.advance(post.pk, "io", observe=observe)
-    except Killed:
-        PostAnalysis.objects.filter(pk=post.pk).update(lease_until=None)
-    post.refresh_from_db()
-    return post
-
-
 def answers_of(post):
     rows = ModelAnswer.objects.filter(post_analysis=post).order_by("id")
     return [(row.provider, bool(row.problem)) for row in rows]
-
-
-class Hesitant(GeminiSandbox):
-    """Answers nothing of use at first."""
-
-    broken = 1
-
-    def _text(self, body):
-        self.broken -= 1
-        return "Let me think." if self.broken >= 0 else super()._text(body)
-
-
-@pytest.fixture
-def hesitant(settings, gemini):
-    with Hesitant(keys=gemini.api_keys) as sandbox:
-        for name, value in sandbox.settings().items():
-            setattr(settings, name, value)
-        yield sandbox
 
 
 def test_the_first_of_the_order_explains(post, gemini):
@@ -119,10 +85,18 @@ def test_a_long_reason_is_told_as_far_as_there_is_room(post, gemini, settings):
     assert told.startswith("suggestions_for_future_posts.0.evidence.0: ")
 
 
-def test_an_answer_that_was_cut_off_is_kept_as_one_that_was_paid_for(post, gemini):
-    gemini.finish = "MAX_TOKENS"
+@pytest.mark.parametrize(
+    ("says", "finish", "kept_as"), [('{"virality', "MAX_TOKENS", "length"), (" ", "OTHER", "other")]
+)
+def test_an_answer_that_was_cut_off_or_says_nothing_is_kept_whole_as_one_that_was_paid_for(
+    post, gemini, says, finish, kept_as
+):
+    gemini.says, gemini.finish = says, finish
     advance(post)
     assert answers_of(post) == [("gemini", True), ("gemini", True), ("rules", False)]
+    cut = ModelAnswer.objects.filter(post_analysis=post).earliest("id")
+    assert (cut.answer, cut.model, cut.finish) == (says, "gemini-3.8-flash", kept_as)
+    assert (cut.tokens["input"], cut.tokens["thinking"], (cut.cost_micros or 0) > 0) == (100, 40, True)
 
 
 def test_who_cannot_answer_now_is_waited_for_and_then_the_next_one_answers(post, gemini):

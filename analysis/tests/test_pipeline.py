@@ -277,7 +277,7 @@ def test_calls_are_counted_and_priced_with_the_stage_that_made_them(user):
                 units={"input_tokens": 1000},
             )
         )  # fmt: skip
-        return Product(tokens=1000)
+        return Product()
 
     request, [post] = make_request(user)
     pipeline.advance(post.pk, "io", stages=stages_of(Fake("one", call), Fake("two", progress=100)))

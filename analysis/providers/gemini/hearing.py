@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.errors import AnswerCut, AnswerInvalid, ContentBlocked
+from analysis.errors import AnswerInvalid, ContentBlocked
 from analysis.providers.contract import Completion, Finish, Tokens
 from analysis.providers.costs import cost_of
 from analysis.providers.gemini.asking import word
@@ -42,16 +42,7 @@ class Heard:
         return words
 
     def whole(self) -> Completion:
-        """For a structured answer: one that was cut off is of no use, whatever there is of it."""
-        if self.stopped == "MAX_TOKENS":
-            raise AnswerCut(details={"tokens": self.tokens.units})
-        return self.end()
-
-    def end(self) -> Completion:
-        if self.operation == "stream" and not self.stopped:
-            raise VendorUnavailable(details={"problem": "The stream ended before the answer did."})
-        if not self.text.strip():
-            raise AnswerInvalid(details={"reason": self.stopped or "nothing was said"})
+        """As far as it goes: one that was cut off, or says nothing, was paid for too."""
         cost = cost_of(self.tokens, vendor="gemini", model=self.model, operation=self.operation)
         return Completion(
             text=self.text,
@@ -61,6 +52,14 @@ class Heard:
             cost_micros=cost,
             finish=FINISHES.get(self.stopped, "other"),
         )
+
+    def end(self) -> Completion:
+        """Of a stream."""
+        if not self.stopped:
+            raise VendorUnavailable(details={"problem": "The stream ended before the answer did."})
+        if not self.text.strip():
+            raise AnswerInvalid(details={"reason": self.stopped})
+        return self.whole()
 
 
 def _check_feedback(feedback: Any) -> None:

@@ -7,6 +7,7 @@ answer's length is sent: its name differs, some servers refuse what does not fit
 import atexit
 import base64
 import re
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ from analysis.providers.openai_compatible.reading import (
 )
 from analysis.providers.shapes import spelled_out, wire_schema
 from core.addresses import DEFAULT_PORTS, Network
-from core.errors import NotConfigured, VendorUnavailable
+from core.errors import NotConfigured, VendorTimeout, VendorUnavailable
 from core.http import Door
 from core.vendors import Vendor
 
@@ -55,7 +56,7 @@ class OpenAICompatible:
     def complete(self, prompt: Prompt, media: Sequence[Medium], schema: type[BaseModel]) -> Completion:
         said = [*_text(prompt.data), *_pictures(media if self.sees else [])]
         heard = _heard("complete")
-        heard.take(_in_shape(prompt.orders, said, schema))
+        heard.take(_in_shape(prompt.orders, said, schema, ends=time.monotonic() + settings.MODEL_SECONDS))
         return heard.whole()
 
     def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
@@ -80,24 +81,27 @@ class OpenAICompatible:
         yield Piece(end=heard.end())
 
 
-def _in_shape(orders: str, said: list[dict[str, Any]], schema: type[BaseModel]) -> Any:
+def _in_shape(orders: str, said: list[dict[str, Any]], schema: type[BaseModel], *, ends: float) -> Any:
     """By the schema, which not every server takes, or as any JSON, with the schema in words."""
     place = (settings.SELF_HOSTED_LLM_URL, settings.SELF_HOSTED_LLM_MODEL)
     in_words = {"response_format": {"type": "json_object"}, **_messages(orders + spelled_out(schema), said)}
     if place in _without_schemas:
-        return _ask(in_words)
+        return _ask(in_words, ends)
     shape = {"name": schema.__name__, "strict": True, "schema": wire_schema(schema, bounded=True)}
     try:
-        return _ask({"response_format": {"type": "json_schema", "json_schema": shape}, **_messages(orders, said)})
+        by_schema = {"response_format": {"type": "json_schema", "json_schema": shape}, **_messages(orders, said)}
+        return _ask(by_schema, ends)
     except ShapeRefused:
-        answer = _ask(in_words)
+        answer = _ask(in_words, ends)
         _without_schemas.add(place)
         return answer
 
 
-def _ask(asked: dict[str, Any]) -> Any:
+def _ask(asked: dict[str, Any], ends: float) -> Any:
     with vendor.spared():
-        call = _call("complete", asked) | {"units": units_of}
+        if (left := ends - time.monotonic()) <= 0:
+            raise VendorTimeout(details={"seconds": settings.MODEL_SECONDS})
+        call = _call("complete", asked) | {"units": units_of, "timeout": left, "read_timeout": left}
         answer = _door(settings.SELF_HOSTED_LLM_URL).request(**call)
         if answer.status >= 400:
             raise _problem(answer.status, answer.body)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from analysis.errors import AnswerCut, AnswerInvalid, ContentBlocked
+from analysis.errors import AnswerInvalid, ContentBlocked
 from analysis.providers import sse
 from analysis.providers.contract import Completion, Finish, Tokens
 from analysis.providers.costs import cost_of
@@ -58,14 +58,7 @@ class Heard:
         return words
 
     def whole(self) -> Completion:
-        """For a structured answer: one that was cut off is of no use, whatever there is of it."""
-        if self.stopped == "length":
-            raise AnswerCut(details={"tokens": self.tokens.units})
-        return self.end()
-
-    def end(self) -> Completion:
-        if not self.text.strip():
-            raise AnswerInvalid(details={"reason": self.stopped or "nothing was said"})
+        """As far as it goes: one that was cut off, or says nothing, was paid for too."""
         cost = cost_of(self.tokens, vendor="openai_compatible", model=self.model, operation=self.operation)
         return Completion(
             text=self.text,
@@ -75,6 +68,12 @@ class Heard:
             cost_micros=cost,
             finish=FINISHES.get(self.stopped, "other"),
         )
+
+    def end(self) -> Completion:
+        """Of a stream."""
+        if not self.text.strip():
+            raise AnswerInvalid(details={"reason": self.stopped or "nothing was said"})
+        return self.whole()
 
 
 def chunks_of(incoming: Incoming) -> Iterator[Mapping[str, Any]]:
