@@ -1,6 +1,8 @@
 """Several keys for Gemini: which one is asked, how long the others rest, and that none is ever written down."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +10,7 @@ from structlog.testing import capture_logs
 
 from analysis.providers.gemini import Gemini, keys
 from analysis.providers.gemini.problems import until_midnight
-from analysis.tests.conversing import chat, complete
+from analysis.tests.conversing import chat, complete, conversation
 from core import redis
 from core.calls import heard
 from core.errors import NotConfigured, VendorBusy, VendorRefused, VendorUnavailable
@@ -96,6 +98,41 @@ def test_a_short_rest_never_ends_a_long_one(gemini):
     connection.set(name, 1, px=3_600_000)
     keys._rest(name, 20)
     assert connection.pttl(name) > 3_000_000
+
+
+def test_of_two_rests_told_at_the_same_moment_the_longer_one_stays():
+    connection, at_once = redis.client(), threading.Barrier(2)
+
+    def told(name, seconds):
+        at_once.wait(10)
+        keys._rest(name, seconds)
+
+    names = [f"gemini:tired:of-both:{number}" for number in range(200)]
+    with ThreadPoolExecutor(2) as workers:
+        for name in names:
+            list(workers.map(told, [name, name], [3600, 20]))
+    assert min(connection.pttl(name) for name in names) > 3_000_000
+
+
+def test_a_key_that_is_used_up_in_the_middle_of_an_answer_rests_too_and_nobody_takes_over(gemini):
+    gemini.breaks_after, gemini.then_error = 3, quota(delay="34s")
+    with pytest.raises(VendorBusy):
+        chat(Gemini())
+    ((name, seconds),) = rests().items()
+    assert (gemini.count("stream"), 30 < seconds <= 34, ":tired:" in name) == (1, True, True)
+    # The vendor itself is open to whoever has another key.
+    gemini.breaks_after = None
+    assert chat(Gemini())
+    assert gemini.asked_with[-1] == "second-key-of-ours"
+
+
+def test_a_turn_is_held_for_as_long_as_the_answer_comes(gemini):
+    gemini.token_delay = 0.05
+    stream = Gemini().stream(conversation())
+    next(stream)
+    assert redis.client().zcard(keys.vendor.turns) == 1
+    stream.close()  # type: ignore[attr-defined]
+    assert redis.client().zcard(keys.vendor.turns) == 0
 
 
 def test_a_key_that_rests_is_asked_again_afterwards(gemini):

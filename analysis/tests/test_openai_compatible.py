@@ -224,6 +224,16 @@ def test_an_answer_without_words_is_one_too_but_not_in_a_chat(server):
     assert caught.value.retryable
 
 
+def test_an_answer_has_one_deadline_though_it_takes_two_calls(server, settings):
+    settings.MODEL_SECONDS = 1
+    server.fail("chat", status=400, body=problem(400, "json_schema is not supported"), delay=0.6)
+    server.fail("chat", delay=30)
+    began = time.monotonic()
+    with pytest.raises(VendorTimeout):
+        complete(OpenAICompatible())
+    assert (server.count("chat"), time.monotonic() - began < 1.5) == (2, True)
+
+
 def test_a_model_that_is_not_there_is_a_matter_of_configuration(server, settings):
     settings.SELF_HOSTED_LLM_MODEL = "llama-9"
     with pytest.raises(NotConfigured, match="llama-9"):

@@ -1,9 +1,8 @@
 """Google's Gemini, through its own SDK: https://ai.google.dev/gemini-api/docs"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from itertools import chain, islice
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 from analysis.providers.contract import Completion, Medium, Message, Piece, Prompt
 from analysis.providers.gemini.asking import Asking
 from analysis.providers.gemini.hearing import Heard
-from analysis.providers.gemini.keys import try_each
+from analysis.providers.gemini.keys import stream_each, try_each
 from analysis.providers.gemini.problems import ShapeRefused
 from analysis.providers.gemini.showing import shown
 from analysis.providers.shapes import spelled_out, wire_schema
@@ -55,15 +54,12 @@ class Gemini:
         ends = time.monotonic() + settings.MODEL_SECONDS
         config = _config(_orders(messages), MOST_CHAT_TOKENS)
 
-        def begin(key: str) -> tuple[list[Any], Any]:
-            chunks = Asking(key=key, model=model, ends=ends).generate_stream(_turns(messages), config)
-            # Whether the key is taken shows at the first chunk.
-            return list(islice(chunks, 1)), chunks
+        def speak(key: str) -> Generator[Any]:
+            return Asking(key=key, model=model, ends=ends).generate_stream(_turns(messages), config)
 
         heard = Heard(model=model, operation="stream")
-        first, rest = try_each(model, begin)
-        with closing(rest):
-            for chunk in chain(first, rest):
+        with closing(stream_each(model, speak)) as chunks:
+            for chunk in chunks:
                 if words := heard.take(chunk):
                     yield Piece(text=words)
         yield Piece(end=heard.end())

@@ -3,7 +3,7 @@
 import importlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -40,7 +40,7 @@ class Asking:
                 model=self.model, contents=contents, config=config | self._options()
             )
 
-    def generate_stream(self, contents: Sequence[Any], config: dict[str, Any]) -> Iterator[Any]:
+    def generate_stream(self, contents: Sequence[Any], config: dict[str, Any]) -> Generator[Any]:
         with understood(self):
             yield from self._client.models.generate_content_stream(
                 model=self.model, contents=contents, config=config | self._options()
