@@ -203,7 +203,9 @@ class RequestSerializer(serializers.ModelSerializer[PostAnalysisRequest]):
     progress = serializers.IntegerField(min_value=0, max_value=100, read_only=True)
     post_urls = serializers.ListField(child=serializers.URLField(), read_only=True)
     error_details = AnyObject(read_only=True)
-    duration_seconds = serializers.FloatField(allow_null=True, read_only=True)
+    duration_seconds = serializers.FloatField(
+        allow_null=True, read_only=True, help_text="From when it was asked for, or last tried again, to its end."
+    )
 
     class Meta:
         model = PostAnalysisRequest

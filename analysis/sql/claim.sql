@@ -28,7 +28,7 @@ WITH {suspect}, plan AS (
     )
 ), asked AS (
     UPDATE analysis_postanalysisrequest request SET
-        status = 'PROCESSING', started_at = COALESCE(started_at, now()), stage = begun.begins
+        status = 'PROCESSING', stage = begun.begins
     FROM begun WHERE request.id = begun.request_id
     RETURNING request.*, begun.id AS post_analysis_id, begun.message
 ), history AS (

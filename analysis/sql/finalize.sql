@@ -18,7 +18,8 @@ WITH counted AS (
         error_stage = COALESCE(wrong.error_stage, ''), error_category = COALESCE(wrong.error_category, ''),
         error_details = CASE WHEN wrong.error_code IS NULL THEN '{}' ELSE
             jsonb_build_object('code', wrong.error_code, 'message', wrong.error_message) END,
-        finished_at = now(), duration_seconds = GREATEST(extract(epoch FROM now() - created_at), 0), progress_points = 100 * total_posts
+        finished_at = now(), progress_points = 100 * total_posts,
+        duration_seconds = GREATEST(extract(epoch FROM now() - COALESCE(started_at, created_at)), 0)
     FROM counted LEFT JOIN wrong ON true
     WHERE id = %(id)s::uuid AND status IN ('PENDING', 'PROCESSING') AND open_posts = 0
     RETURNING request.*, completed, failed, cancelled

@@ -8,9 +8,12 @@ from django.utils import timezone
 
 from analysis import pipeline, services
 from analysis.models import ModelAnswer, PostAnalysis
+from analysis.stages.analyse import OWN_SECONDS, Analyse
 from analysis.tests.claiming import answer
-from analysis.tests.dying import advance
+from analysis.tests.dying import Hesitant, advance
+from sandbox.control import Reply
 from sandbox.gemini import problem, quota
+from sandbox.openai_compatible import OpenAICompatibleSandbox
 
 pytestmark = pytest.mark.django_db
 ON_X = "https://x.com/i/status/11"
@@ -130,3 +133,31 @@ def test_a_video_that_the_model_may_not_look_at_does_not_cost_the_explanation(us
     assert (post.status, post.provider, post.metadata_used["passed_over"]) == ("COMPLETED", "gemini", [])
     assert "fileData" not in str(gemini.asked[-1])
     assert "inlineData" in str(gemini.asked[-1])
+
+
+class Prudish(Hesitant):
+    """Does not look at videos, and says nothing of use of what it looks at."""
+
+    broken = 9
+
+    def _trouble(self, model, body):
+        shown = any("fileData" in part for turn in body["contents"] for part in turn["parts"])
+        refused = Reply(status=403, body=problem(403, "You do not have permission to access the File."))
+        return refused if shown else super()._trouble(model, body)
+
+
+def test_there_is_patience_for_all_that_may_be_asked(user, settings):
+    settings.ANALYSIS_PROVIDERS = ["gemini", "openai_compatible", "rules"]
+    with Prudish() as first, OpenAICompatibleSandbox() as second:
+        second.says = "Let me think."
+        for name, value in (second.settings() | first.settings()).items():
+            setattr(settings, name, value)
+        post = services.request_analysis(user, ["https://youtu.be/WhyralDmo0I"]).posts.get()
+        for queue in ("io", "cpu", "io"):
+            pipeline.advance(post.pk, queue)
+        assert (first.count("generate"), second.count("chat")) == (4, 2)
+    post.refresh_from_db()
+    assert post.provider == "rules"
+    assert Analyse().patience > 6 * settings.MODEL_SECONDS
+    settings.ANALYSIS_PROVIDERS = ["rules"]
+    assert Analyse().patience == OWN_SECONDS

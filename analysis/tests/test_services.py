@@ -69,6 +69,27 @@ def test_a_retry_goes_on_where_the_post_failed_and_spends_its_unit_again(user):
     assert words_of(request)[-4:] == ["partial_success", "retrying", "analyse_begins", "analysis_complete"]
 
 
+def took(request):
+    request.refresh_from_db()
+    return request.duration_seconds
+
+
+def test_a_request_took_as_long_as_since_it_was_last_opened(user):
+    request = services.request_analysis(user, [TUBE])
+    [post] = posts_of(request)
+    long_ago = {"created_at": timezone.now() - timedelta(days=2), "started_at": timezone.now() - timedelta(days=2)}
+    PostAnalysisRequest.objects.update(**long_ago)
+    run(post, fails_at="collect")
+    assert took(request) > 172_000
+    services.retry(user, request.pk)
+    run(post)
+    assert took(request) < 100
+    PostAnalysisRequest.objects.update(**long_ago)
+    services.run_again(post.pk, "analyse")
+    run(post)
+    assert took(request) < 100
+
+
 def test_it_can_be_tried_again_three_times_and_no_more(user):
     request = services.request_analysis(user, [TUBE])
     [post] = posts_of(request)
