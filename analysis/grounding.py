@@ -63,9 +63,10 @@ def _verify(part: object, dossier: Dossier) -> Any:
 
 def _verify_claim(claim: Claim, dossier: Dossier) -> dict[str, Any]:
     text = cut(make_line(claim.text), LONGEST_CLAIM)
-    ids = {name.strip(" []()").lower() for name in claim.evidence}
+    # One that names nothing at all is no id, and one that does not exist shows nothing: the claim with it is not shown.
+    ids = {name.strip(" []()").lower() for name in claim.evidence} - {""}
     cited = [item for item in dossier.evidence if item.id in ids]
-    supported = bool(text and cited) and faults.find_fault(text, cited, dossier) is None
+    supported = bool(text and cited) and len(cited) == len(ids) and faults.find_fault(text, cited, dossier) is None
     return {"text": text or EMPTY, "evidence": [item.id for item in cited], "supported": supported}
 
 
