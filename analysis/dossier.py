@@ -141,10 +141,16 @@ class Known:
     collected_at: datetime | None = None
     spoken: tuple[Spoken, ...] = ()
     comments: tuple[Comment, ...] = ()
+    comments_seen: int | None = 0  # where they are not at hand themselves; None where it is not known
     comments_total: int | None = None
     frames: tuple[Frame, ...] = ()
     video: Video | None = None
     history: tuple[PostFacts, ...] = ()  # of the author's other recent posts
+
+    @property
+    def seen(self) -> int | None:
+        """How many comments were seen; a chat has no more of them than that, and what of them is evidence."""
+        return len(self.comments) or self.comments_seen
 
     @property
     def facts(self) -> PostFacts:

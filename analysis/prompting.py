@@ -112,7 +112,7 @@ def _post(known: Known) -> list[str]:
         "seconds": known.seconds,
         "posted at": known.posted_at,
         "collected at": known.collected_at,
-        "comments seen": len(known.comments),
+        "comments seen": known.seen,
         **{f"detail {name}": value for name, value in sorted(known.details.items())},
     }
     return [_fold(f"{name}: {value}", LONGEST_FACT) for name, value in facts.items() if value not in (None, "", [])]

@@ -29,7 +29,7 @@ CLAIMS = (
 
 ANALYSIS = "session__post_analysis__"
 # Not the post's words, which may be a hundred times as long: what counts of them is in the evidence.
-FIELDS = {"id", "post_id", "platform", "url", "verdict", "evidence", "confounders", "demand", *CLAIMS}
+FIELDS = {"id", "post_id", "platform", "url", "verdict", "evidence", "confounders", "demand", "metadata_used", *CLAIMS}
 POST_FIELDS = {"id", "author", "format", "language", "seconds", "posted_at", "collected_at", "metrics", "details"}
 OF_ANALYSIS = columns_of(PostAnalysis, ANALYSIS, only=FIELDS)
 OF_POST = columns_of(Post, f"{ANALYSIS}post__", only=POST_FIELDS)
@@ -113,13 +113,15 @@ def _evidence(told: dict[str, Any]) -> Evidence:
 
 
 def _known(analysis: PostAnalysis) -> Known:
-    post = analysis.post
+    post, used = analysis.post, analysis.metadata_used
+    seen, total = used.get("comments_seen"), used.get("comments_total")
     if post is None:
-        return Known(platform=analysis.platform, url=analysis.url)
+        return Known(platform=analysis.platform, url=analysis.url, comments_seen=seen, comments_total=total)
     at: datetime | None = post.collected_at
     return Known(
         platform=analysis.platform, url=analysis.url, author=post.author, format=post.format, language=post.language,
         seconds=post.seconds, posted_at=post.posted_at, collected_at=at, metrics=post.metrics, details=post.details,
+        comments_seen=seen, comments_total=total,
     )  # fmt: skip
 
 

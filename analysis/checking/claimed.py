@@ -106,7 +106,7 @@ def know(dossier: Dossier, cited: Iterable[Evidence]) -> Known:
         *known.metrics.items(),
         ("followers", known.profile.get("followers")),
         ("comments", known.comments_total),
-        ("seen", len(known.comments)),
+        ("seen", known.seen),
         *(("comments", each.count) for each in dossier.demand),
         ("multiple", verdict.multiple),
         ("percentile", verdict.percentile),
