@@ -22,10 +22,11 @@ from psycopg.types.json import Jsonb
 from accounts.models import UsageKind
 from accounts.usage import give_back
 from analysis.chat import recall
-from analysis.chat.citing import citations_of, cited_in
+from analysis.chat.citing import citations_of
 from analysis.chat.models import ChatMessage
 from analysis.chat.speech import Speech
 from analysis.chat.stream import Voice, gone_on, tell, words_told
+from analysis.checking.faults import cited_in
 from analysis.dossier import Dossier
 from analysis.errors import NoAnswer
 from analysis.leases import Leases
@@ -90,6 +91,7 @@ class _Answer:
     voice: Voice
     speech: Speech = field(default_factory=Speech)
     text: str = ""
+    known: frozenset[str] = frozenset()  # what there is to cite
     cited: list[str] = field(default_factory=list)
     flushed_at: float = field(default_factory=time.monotonic)
 
@@ -97,6 +99,7 @@ class _Answer:
         with heard() as calls:
             try:
                 dossier = recall.dossier_of(self.analysis)
+                self.known = frozenset(item.id for item in dossier.evidence)
                 end = self._say(recall.messages_for(self.message, self.analysis, dossier))
             except Stopped:
                 ChatMessage.objects.filter(pk=self.message.pk).update(cost_micros=cost_of(calls))
@@ -133,7 +136,7 @@ class _Answer:
             self._flush()
 
     def _cite(self) -> None:
-        for name in [each for each in cited_in(self.text[-400:]) if each not in self.cited]:
+        for name in [each for each in cited_in(self.text[-400:]) if each in self.known and each not in self.cited]:
             self.cited.append(name)
             self.voice.flush()
             tell(self.message.pk, "citation", {"evidence_id": name}, at=len(self.text))

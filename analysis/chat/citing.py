@@ -4,18 +4,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from analysis.checking.faults import CITATION, find_fault
+from analysis.checking.faults import CITATION, cited_in, find_fault
 from analysis.dossier import Dossier
 
 # A point inside a number or an address ends nothing.
 SENTENCE = re.compile(
-    r"(?:[^.!?\n]|(?<![.!?])[.!?]++(?![\s\[]|$))+(?:[.!?]+(?=\s|\[|$)|\n|$)(?:\s*\[[ctkmfp]\d{1,4}\])*"
+    r"(?:[^.!?\n]|(?<![.!?])[.!?]++(?![\s\[]|$))+(?:[.!?]+(?=\s|\[|$)|\n|$)"
+    rf"(?:\s*{CITATION.pattern})*",
+    re.IGNORECASE,
 )
-
-
-def cited_in(text: str) -> list[str]:
-    """The ids that it names, each once, in their order."""
-    return list(dict.fromkeys(CITATION.findall(text)))
 
 
 def citations_of(text: str, dossier: Dossier) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ class _Teller:
     def end(self, row: ChatMessage) -> Iterator[bytes]:
         """What is left of the words, and how it ended."""
         left = [self.tell_words(row.content[self.shown :], at=self.shown)]
-        left += [self._tell_citation(told["evidence_id"]) for told in row.citations]
+        left += [self._tell_citation(told["evidence_id"]) for told in row.citations if told["known"]]
         yield from (chunk for chunk in left if chunk)
         yield streams.encode(*_ending(row), event_id=str(self.shown))
 

@@ -13,7 +13,8 @@ from analysis.prompting import read_orders
 
 Fault = Literal["citation", "quote", "number", "verdict", "orders"]
 
-CITATION = re.compile(r"\[([ctkmfp]\d{1,4})\]")
+# "[k1]", and what models write for it all the same: "[K1]" and "[k1, k2]".
+CITATION = re.compile(r"\[\s*([ctkmfp]\d{1,4}(?:\s*[,;]\s*[ctkmfp]\d{1,4})*)\s*\]", re.IGNORECASE)
 QUOTE = re.compile('"([^"]+)"|[\u201c\u201e]([^\u201c\u201d\u201e]+)[\u201c\u201d]|\u00ab([^\u00ab\u00bb]+)\u00bb')
 ELISION = re.compile(r"\s*(?:\[?\u2026\]?|\[?\.{3}\]?)\s*")
 # One sign for each that keyboards and phones have several of.
@@ -57,13 +58,19 @@ def find_fault(text: str, cited: Sequence[Evidence], dossier: Dossier) -> Fault 
     if any(len(quote.split()) >= FEWEST_WORDS and not _occurs(quote, told) for quote in find_quotes(text)):
         return "quote"
     own_words = _without_quotes(text, told)
-    if set(CITATION.findall(own_words)) - {item.id for item in dossier.evidence}:
+    if set(cited_in(own_words)) - {item.id for item in dossier.evidence}:
         return "citation"
     if _echoes_orders(own_words):
         return "orders"
     if contradicts_verdict(own_words, dossier.verdict.label):
         return "verdict"
     return None if _numbers_hold(own_words, cited, dossier) else "number"
+
+
+def cited_in(text: str) -> list[str]:
+    """The ids that it names, each once, in their order."""
+    named = (name.strip().lower() for found in CITATION.findall(text) for name in re.split("[,;]", found))
+    return list(dict.fromkeys(named))
 
 
 def find_quotes(text: str) -> list[str]:

@@ -144,10 +144,24 @@ def test_a_stream_that_is_wiped_in_the_middle_loses_no_word_and_doubles_none(use
 
 
 def test_citations_are_told_as_they_come_and_once(user, speaker):
-    speaker.words = ["Yes ", "[k", "1] and ", "[c1], [k1]."]
+    speaker.words = ["Yes ", "[k", "1] and ", "[c1], [k1], ", "[K2, m", "1]."]
     asked = services.ask(user, session_of(user).pk, "What?")
     answering.answer(asked)
-    assert [data["evidence_id"] for name, _, data in watch(asked) if name == "citation"] == ["k1", "c1"]
+    assert citations_told(asked) == ["k1", "c1", "k2", "m1"]
+
+
+def test_a_citation_of_what_does_not_exist_is_told_by_neither_the_stream_nor_the_row(user, speaker):
+    speaker.words = ["Yes [k99], ", "no [k1]."]
+    asked = services.ask(user, session_of(user).pk, "What?")
+    answering.answer(asked)
+    assert citations_told(asked) == ["k1"]
+    redis.client().flushall()
+    assert citations_told(asked) == ["k1"]
+    assert {"evidence_id": "k99", "known": False, "supported": False} in answer_row(asked).citations
+
+
+def citations_told(asked):
+    return [data["evidence_id"] for name, _, data in watch(asked) if name == "citation"]
 
 
 def test_a_gap_in_the_stream_is_filled_from_the_row(user):
