@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
+from analysis.checking.digits import USUALLY, in_digits
 from analysis.dossier import Dossier, Evidence
 
 NAMES = {
@@ -21,25 +22,56 @@ NAMES = {
     "followers": "followers?|subscribers?",
 }
 SIZES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "million": 1e6, "b": 1e9, "bn": 1e9, "billion": 1e9}
-WORDS = {"twice": "2x", "doubled?": "2x", "triple[ds]?": "3x", "thrice": "3x", "ten times": "10x"}
 NUMBER = r"(?P<number>\d{1,3}(?:[,']\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
-SIZE = r"(?P<size>\s?(?:[kmb]|mn|bn)(?![a-z])|\s(?:thousand|million|billion)\b)?"
+SIZE = r"(?P<size>\s?(?:[kmb]|mn|bn)(?![a-z])|[\s-](?:thousand|million|billion)\b)?"
 METRIC = "|".join(f"(?P<{name}>{words})" for name, words in NAMES.items())
-USUALLY = r"median|usual|baseline|average|typical|normal"
 AS_USUAL = re.compile(USUALLY, re.IGNORECASE)
-FIGURE = re.compile(rf"(?<![\w.,]){NUMBER}{SIZE}", re.IGNORECASE)
-# What follows a number, or stands before it, and says what it counts.
-AFTER = re.compile(rf"[\s-]*(?:of\s+(?:the\s+)?\d+\s+|(?!of\b)[a-z-]+\s+){{0,2}}?(?:{METRIC})\b", re.IGNORECASE)
+FIGURE = re.compile(rf"(?<![\w.,]){NUMBER}{SIZE}(?P<more>\+)?", re.IGNORECASE)
+# What follows a number, or stands before it, and says what it counts. "3 seconds" counts something else.
+OTHERWISE = r"(?:of|(?:second|minute|hour|day|week|month|year)s?|and\s+(?:its|the|their))\b"
+AFTER = re.compile(rf"[\s-]*(?:of\s+(?:the\s+)?\d+\s+|(?!{OTHERWISE})[a-z-]+\s+){{0,2}}?(?:{METRIC})\b", re.IGNORECASE)
+SOME = r"\s*(?:about|around|over|nearly|almost|some|roughly|more than)?\s*$"
+CAME = r"c[ao]mes?|climb\w*|rose|gr[eo]w\w*|jump\w*|amount\w*|add\w*\s+up|went|got|shot"
 BEFORE = re.compile(
-    rf"\b(?:{METRIC})(?:\s+(?:count|number|total))?\s*(?:[:=(]|\b(?:of|at|is|are|was|were|reached|hit|to|stands? at)\b)"
-    r"\s*(?:about|around|over|nearly|almost|some|roughly)?\s*$",
+    rf"\b(?:{METRIC})(?:\s+(?:count|number|total))?(?:\s+(?:{CAME}))?\s*(?:[:=(]|\b(?:of|at|is|are|was|were|reached|hit|to|"
+    rf"stands? at|exceed\w*|pass(?:ed|es)|topp?(?:ed|s)|surpass\w*|total\w*)\b){SOME}",
+    re.IGNORECASE,
+)
+# Of so many, more ways to say it claim a count: what people did, that they were reached, and further from the number.
+LARGE, YEARS = 1_000, range(1900, 2100)
+DONE = "|".join(
+    f"(?P<{name}>{words})"
+    for name, words in {
+        "views": "viewed|watched|seen|played",
+        "likes": "liked",
+        "comments": "commented",
+        "shares": "shared|reposted|retweeted",
+        "saves": "saved|bookmarked",
+        "followers": "followed|subscribed",
+    }.items()
+)
+CROWD = "people|persons|users|accounts|fans|times"
+# These words begin another thought than what the number counts.
+APART_FROM = "of|to|in|for|by|with|from|on|at|that|who|which|is|are|was|were|it|its|the|an?|got|gets?|has|had|so"
+FAR_AFTER = re.compile(rf"\s+(?:(?!(?:{APART_FROM})\b)[a-z-]+\s+){{0,4}}?(?:{METRIC})\b", re.IGNORECASE)
+DONE_AFTER = re.compile(
+    rf"\s+(?:(?:{CROWD}|viewers?|readers?|of|the|its|have|had|has|who)\s+){{0,4}}?(?:{DONE})\b", re.IGNORECASE
+)
+DONE_BEFORE = re.compile(rf"\b(?:{DONE})(?:\s+by)?{SOME}", re.IGNORECASE)
+ENDS = re.compile(r"\s*(?:$|[.,;:!?)]|(?:times|and|in total)\b)", re.IGNORECASE)
+CROWD_AFTER = re.compile(rf"\s+(?:{CROWD})\b", re.IGNORECASE)
+REACHED = re.compile(
+    r"\b(?:reach(?:ed|es|ing)|drew|attracted|got|gained|pulled|amassed|earned|hit|won|has|had|shown|audience|"
+    r"(?:viewed|watched|seen|played|liked|shared|saved)\s+by)\b[^.;!?]*$",
     re.IGNORECASE,
 )
 MEDIAN_AFTER = re.compile(r"\s+(?:median|baseline)\b", re.IGNORECASE)
 MEDIAN = re.compile(r"(?:median|baseline)(?:\s+engagement)?(?:\s+of)?\s*$", re.IGNORECASE)
 # "2x per week" and "2x speed" are advice. "3 times" is one too, unless it is 3 times the usual.
 TIMES = re.compile(
-    rf"\s?[x\u00d7](?![a-z])(?!\s+(?:a|per|each|speed|zoom)\b)|\s+times\b(?=.{{0,40}}?(?:{USUALLY}))", re.IGNORECASE
+    rf"\s?[x\u00d7](?![a-z])(?!\s+(?:a|per|each|speed|zoom)\b)|\s+times\b(?=.{{0,40}}?(?:{USUALLY}))"
+    r"|[\s-]?fold\b",
+    re.IGNORECASE,
 )
 # "2 x comments" is how comments are weighed, and "1 in 10" is a share.
 WEIGHT = re.compile(rf"\s[x\u00d7]\s(?:{METRIC})|\s+(?:in|out of)\s+\d", re.IGNORECASE)
@@ -54,7 +86,9 @@ RATE = re.compile(
 PER = re.compile(r"(?:every|per|each|\d\s+(?:in|out of))\s*$", re.IGNORECASE)
 NEAR = 36
 ABOUT = re.compile(r"(?:about|around|roughly|approximately|some|~)\s*$", re.IGNORECASE)
-MORE = re.compile(r"(?:over|more than|above|at least|exceed(?:ed|s|ing))\s*$", re.IGNORECASE)
+MORE = re.compile(
+    r"(?:over|more than|above|at least|exceed(?:ed|s|ing)|topp?(?:ed|s)|pass(?:ed|es)|surpass\w*)\s*$", re.IGNORECASE
+)
 LESS = re.compile(r"(?:nearly|almost|close to|under|less than|below|just short of)\s*$", re.IGNORECASE)
 # How far a rounded number may be off, beside half of its last digit that is not nought.
 ROUNDED, LOOSE, WIDE = 0.05, 0.1, 0.3
@@ -79,11 +113,10 @@ class Figure:
 
 
 def find_figures(text: str) -> Iterator[Figure]:
-    for word, number in WORDS.items():
-        text = re.sub(rf"\b{word}\b(?=.{{0,40}}?(?:{USUALLY}))", number, text, flags=re.IGNORECASE)
+    text = in_digits(text)
     for match in FIGURE.finditer(text):
         before, after = text[max(0, match.start() - 80) : match.start()], text[match.end() : match.end() + 80]
-        if kind := _kind_of(before, after):
+        if kind := _kind_of(before, after) or _kind_of_many(before, after, _value_of(match)):
             low, high = _bounds(match, before)
             usual = bool(AS_USUAL.search(before[-NEAR:] + after[:NEAR]))
             yield Figure(kind, _value_of(match), low, high, usual)
@@ -91,7 +124,7 @@ def find_figures(text: str) -> Iterator[Figure]:
 
 def read_numbers(text: str) -> set[float]:
     """Every number of a text, whatever it counts; "4.000" is four thousand in half of the world, so it is both."""
-    found = [*FIGURE.finditer(text)]
+    found = [*FIGURE.finditer(text), *FIGURE.finditer(in_digits(text))]
     grouped = {
         float(match["number"].replace(".", "")) for match in found if re.fullmatch(r"\d+\.\d{3}", match["number"])
     }
@@ -122,6 +155,8 @@ def know(dossier: Dossier, cited: Iterable[Evidence]) -> Known:
 
 def bears(known: Known, figure: Figure) -> bool | None:
     """Whether what was measured bears this number; None where nothing of its kind was measured."""
+    if figure.kind == "many":
+        return any(figure.fits(value) for values in known.values() for value in values) or None
     if figure.kind == "rise":
         return any(figure.fits(rise) for rise in _rises(known)) or None
     if figure.kind == "rate":
@@ -139,12 +174,12 @@ def _value_of(match: re.Match[str]) -> float:
 
 
 def _size_of(match: re.Match[str]) -> float:
-    return SIZES.get((match["size"] or "").strip().lower(), 1)
+    return SIZES.get((match["size"] or "").strip(" -").lower(), 1)
 
 
 def _bounds(match: re.Match[str], before: str) -> tuple[float, float]:
     value = _value_of(match)
-    if MORE.search(before):
+    if match["more"] or MORE.search(before):
         return value, value * (1 + WIDE)
     if LESS.search(before):
         return value * (1 - WIDE), value
@@ -176,6 +211,15 @@ def _kind_of(before: str, after: str) -> str:
     if found := AFTER.match(after) or BEFORE.search(before):
         return next(name for name in NAMES if found[name])
     return "median" if MEDIAN.search(before) or MEDIAN_AFTER.match(after) else ""
+
+
+def _kind_of_many(before: str, after: str, value: float) -> str:
+    if value < LARGE or value in YEARS or PER.search(before):
+        return ""
+    ends = ENDS.match(after)
+    if found := FAR_AFTER.match(after) or DONE_AFTER.match(after) or (ends and DONE_BEFORE.search(before)):
+        return next(name for name in NAMES if found[name])
+    return "many" if (ends or CROWD_AFTER.match(after)) and REACHED.search(before) else ""
 
 
 def _kind_of_percentage(near: str) -> str:

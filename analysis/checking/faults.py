@@ -1,46 +1,42 @@
 """What can be wrong with a claim, told from its words and what it cites."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
-from analysis.checking import claimed
+from analysis.checking import claimed, quoted
 from analysis.dossier import Dossier, Evidence
-from analysis.plain import make_line
 from analysis.prompting import read_orders
 
 Fault = Literal["citation", "quote", "number", "verdict", "orders"]
 
 # "[k1]", and what models write for it all the same: "[K1]" and "[k1, k2]".
 CITATION = re.compile(r"\[\s*([ctkmfp]\d{1,4}(?:\s*[,;]\s*[ctkmfp]\d{1,4})*)\s*\]", re.IGNORECASE)
-QUOTE = re.compile('"([^"]+)"|[\u201c\u201e]([^\u201c\u201d\u201e]+)[\u201c\u201d]|\u00ab([^\u00ab\u00bb]+)\u00bb')
-ELISION = re.compile(r"\s*(?:\[?\u2026\]?|\[?\.{3}\]?)\s*")
-# One sign for each that keyboards and phones have several of.
-ALIKE = str.maketrans(dict.fromkeys('\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb"`\u00b4', "'"))
-DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
-FEWEST_WORDS = 3
 # So many words of our orders in a row are no accident.
 ECHO = 12
 
 USUAL = r"(?:its|the|their|his|her) (?:author's |creator's |own )*(?:usual|typical|normal|median|baseline|average)"
+GREAT = "(?:smash|huge|massive|big|clear|runaway|roaring|resounding|overnight|instant|real|true|major|viral)"
 # How a claim says what a verdict says. What stands before it in its clause may take it back.
 SAYS: Mapping[str, re.Pattern[str]] = {
     label: re.compile(rf"\b(?:{words})", re.IGNORECASE)
     for label, words in {
         "over": r"viral(?!ity\b)|virali[sz]\w+|over-?perform\w*|out-?perform\w*|outr[au]n\w*|blew up|explod\w+|"
-        rf"breakout|(?:smash|huge|massive|big|clear) (?:hit|success)|(?:above|beyond|exceed\w*|beat\w*) {USUAL}",
+        rf"breakout|{GREAT} (?:hit|success|sensation)|(?:is|was|became|been) an? (?:hit|success|sensation)\b|"
+        rf"(?:above|beyond|exceed\w*|beat\w*) {USUAL}",
         "under": rf"under-?perform\w*|flop\w*|fell short|(?:below|short of) {USUAL}",
         "too_early": r"too (?:early|soon|young|fresh) (?:to|for)",
         "not_enough_history": r"(?:not enough|too little|insufficient) history|too few (?:comparable )?posts",
     }.items()
 }
 TAKES_BACK = re.compile(
-    r"\b(?:not|no|never|nor|neither|nothing|cannot|without|whether|if|would|could|might|may|should|instead|rather|"
-    r"too early|far from|hardly|until|before|unless|fail\w*|"
-    r"lack\w*|miss\w*|needs?|wants?|aims?|hop\w+)\b|n['\u2019]t\b"
-    r"|(?<!managed )(?<!on )\bto (?:go|be|become|get)\s*$",
+    # "Not only", "no wonder" and the like take nothing back.
+    r"\b(?:not(?! (?:only|just|merely|simply)\b)|no(?! (?:wonder|doubt|surprise|question)\b)|never|nor|neither|"
+    r"nothing(?! short\b)|cannot|without(?! (?:a )?(?:doubt|question)\b)|whether|if|would|could|might|"
+    r"may|should|instead|rather|too early|far from|hardly|until|before|unless|fail\w*|"
+    r"lack\w*|miss\w*|needs?|wants?|aims?|hop\w+)\b|n['\u2019]t\b(?! (?:only|just|merely|simply)\b)"
+    r"|(?<!managed )(?<!on )\bto (?:go|be|become|get)(?: an?)?\s*$",
     re.IGNORECASE,
 )
 CLAUSE = re.compile(r"[.;:,!?\u2013\u2014]|\b(?:but|yet|however|although|while)\b", re.IGNORECASE)
@@ -53,11 +49,10 @@ TELLS = re.compile(
 
 def find_fault(text: str, cited: Sequence[Evidence], dossier: Dossier) -> Fault | None:
     """The first thing that is wrong with it, or None."""
-    told = [_fold(item.text) for item in cited]
-    told.append(" ".join(told))
-    if any(len(quote.split()) >= FEWEST_WORDS and not _occurs(quote, told) for quote in find_quotes(text)):
+    told = quoted.told_by(cited)
+    if any(not quoted.occurs(quote, told) for quote in quoted.quotations(text)):
         return "quote"
-    own_words = _without_quotes(text, told)
+    own_words = quoted.leave_out(text, told)
     if set(cited_in(own_words)) - {item.id for item in dossier.evidence}:
         return "citation"
     if _echoes_orders(own_words):
@@ -71,10 +66,6 @@ def cited_in(text: str) -> list[str]:
     """The ids that it names, each once, in their order."""
     named = (name.strip().lower() for found in CITATION.findall(text) for name in re.split("[,;]", found))
     return list(dict.fromkeys(named))
-
-
-def find_quotes(text: str) -> list[str]:
-    return [next(filter(None, found)) for found in QUOTE.findall(text)]
 
 
 def contradicts_verdict(text: str, label: str) -> bool:
@@ -102,21 +93,6 @@ def _holds(
         return True
     counts_sample = figure.kind == "comments" and any(item.kind == "comment" for item in cited)
     return counts_sample and figure.value <= max(known.get("seen", {0}))
-
-
-def _occurs(quote: str, told: Sequence[str]) -> bool:
-    parts = [part for part in (_fold(piece).strip(" .,;:!?'-") for piece in ELISION.split(quote)) if part]
-    return any(all(part in text for part in parts) for text in told)
-
-
-def _without_quotes(text: str, told: Sequence[str]) -> str:
-    """Its own words: what is truly quoted claims nothing by itself, a false quotation does."""
-    return QUOTE.sub(lambda match: '""' if _occurs(match[0][1:-1], told) else match[0], text)
-
-
-def _fold(text: str) -> str:
-    text = unicodedata.normalize("NFKC", make_line(text)).casefold().translate(ALIKE).translate(DASHES)
-    return " ".join(text.split())
 
 
 def _echoes_orders(text: str) -> bool:
