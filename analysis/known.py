@@ -4,6 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import F
+
+from analysis.comparing.maturity import age_at
 from analysis.dossier import Comment, Frame, Known, PostFacts, Spoken, Video
 from analysis.errors import PostGone
 from social.models import Post, PostComment, PostMedia
@@ -85,13 +89,14 @@ def _frames(post: Post) -> Iterable[Frame]:
 
 
 def _history(post: Post) -> Iterable[PostFacts]:
-    """The author's other posts, the latest first."""
+    """The author's other posts, the latest first; not those last seen so young that they had little of their counts."""
     author = (
         {"author_id": post.author_id} if post.platform_id == "youtube" and post.author_id else {"author": post.author}
     )
     if not any(author.values()):
         return
-    rows = Post.objects.filter(platform=post.platform_id, posted_at__isnull=False, **author).exclude(pk=post.pk)
+    grown = F("posted_at") + age_at(settings.VERDICT["mature_share"], post.platform_id)
+    rows = Post.objects.filter(platform=post.platform_id, seen_at__gte=grown, **author).exclude(pk=post.pk)
     for row in rows.order_by("-posted_at").values("posted_at", "format", "metrics", "author_profile")[:HISTORY]:
         counts = {name: row["metrics"].get(name) for name in COUNTS}
         followers = row["author_profile"].get("followers")

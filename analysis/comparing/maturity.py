@@ -1,6 +1,7 @@
 """How much of what it ends with a post can be expected to have at its age."""
 
-from datetime import UTC, datetime
+import math
+from datetime import UTC, datetime, timedelta
 
 # The age at which a post has half of what it ends with. Published figures follow engagement and lie near 20 hours for
 # Instagram, 6 to 9 days for YouTube, and under an hour for X
@@ -15,8 +16,18 @@ SETTLED_HALF_LIVES = 5
 
 def expected_share(hours: float, platform: str) -> float:
     """Between 0 and 1: what comes later halves with each half-life."""
-    half_lives = max(hours, 0.0) / HALF_LIFE_HOURS.get(platform, OTHER_HALF_LIFE_HOURS)
+    half_lives = max(hours, 0.0) / _half_life(platform)
     return 1.0 if half_lives >= SETTLED_HALF_LIVES else float(1 - 2.0**-half_lives)
+
+
+def age_at(share: float, platform: str) -> timedelta:
+    """From which age on so much can be expected."""
+    half_lives = SETTLED_HALF_LIVES if share >= 1 else min(-math.log2(1 - share), SETTLED_HALF_LIVES)
+    return timedelta(hours=half_lives * _half_life(platform))
+
+
+def _half_life(platform: str) -> float:
+    return HALF_LIFE_HOURS.get(platform, OTHER_HALF_LIFE_HOURS)
 
 
 def hours_old(posted_at: datetime | None, now: datetime) -> float | None:
