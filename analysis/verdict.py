@@ -14,6 +14,8 @@ from analysis.dossier import Baseline, Label, PostFacts, Verdict
 USUAL = Thresholds()
 # Of what is normally distributed, the median distance from the middle is 1 / 1.4826 of a standard deviation.
 MEDIAN_DISTANCE_TO_DEVIATION = 1.4826
+# Where half of the author's posts have nothing, fewer than this may be the author and a few friends.
+LEAST_BESIDE_NOTHING = 100.0
 PARTS_IN_WORDS = {"likes": "likes", "comments": "2 x comments", "shares": "3 x shares"}
 
 
@@ -40,14 +42,15 @@ def judge(
         return _leave_open(post, found, now, thresholds)
     median = statistics.median(found.values)
     multiple = found.value / median if median else None
-    ratio = found.value if multiple is None else multiple
     bars = _bars(found.values, median, thresholds)
+    ratio = _ratio_to_nothing(found, bars) if multiple is None else multiple
     hours = hours_old(post.posted_at, now)
     share = 1.0 if hours is None else expected_share(hours, platform)
     label = _label(ratio, bars, share, thresholds)
+    line = _line(label, bars) if median else _line_beside_nothing(found, bars)
     return Verdict(
         label=label,
-        basis=f"{_age(hours, share, label)} {_standing(found, median, multiple)}{_line(label, bars)}.",
+        basis=f"{_age(hours, share, label)} {_standing(found, median, multiple)}{line}.",
         multiple=multiple,
         baseline=Baseline(
             n=len(found.values), median=median, metric=found.metric, window=f"{found.scope}, {found.window}"
@@ -64,7 +67,16 @@ def _label(ratio: float, bars: Bars, share: float, thresholds: Thresholds) -> La
     if share < thresholds.mature_share:
         return "too_early"
     # What is still to come counts in its favour.
-    return "under" if ratio / share <= bars.under else "typical"
+    return "under" if ratio <= bars.under * share else "typical"
+
+
+def _ratio_to_nothing(found: Comparison, bars: Bars) -> float:
+    """Of a median of nought nothing is a multiple: over is what is far above all of them, and anything else typical."""
+    return bars.over if (found.value or 0.0) >= _least_beside_nothing(found, bars) else 1.0
+
+
+def _least_beside_nothing(found: Comparison, bars: Bars) -> float:
+    return max(bars.over * max(found.values), LEAST_BESIDE_NOTHING)
 
 
 def _bars(values: Sequence[float], median: float, thresholds: Thresholds) -> Bars:
@@ -119,6 +131,11 @@ def _line(label: Label, bars: Bars) -> str:
     if label == "too_early":
         return f": less than the {times(bars.over)} times that would be over at any age{why}"
     return f": typical is from {times(max(bars.under, 0.0))} to {times(bars.over)} times{why}"
+
+
+def _line_beside_nothing(found: Comparison, bars: Bars) -> str:
+    """Where nobody can say how many times the usual it has."""
+    return f": beside a median of nought it takes {amount(_least_beside_nothing(found, bars))} to be over"
 
 
 def _leave_open(post: PostFacts, found: Comparison, now: datetime, thresholds: Thresholds) -> Verdict:

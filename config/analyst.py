@@ -1,6 +1,6 @@
 """What the environment says of the models that explain posts and answer in chats."""
 
-from config.env import env
+from config.env import env, within
 
 # Google's limits are per project: keys of one project share them, so only those of several projects help each other.
 GEMINI_API_KEYS: list[str] = list(
@@ -36,12 +36,12 @@ CHAT_WAIT_SECONDS = env.float("CHAT_WAIT_SECONDS", default=25.0)
 
 # Where the verdict draws its lines; why there, is said in analysis/comparing/baseline.py and docs/decisions/0024.
 VERDICT = {
-    "over": env.float("VERDICT_OVER", default=2.0),
-    "under": env.float("VERDICT_UNDER", default=0.5),
+    "over": within(1, 1_000, "VERDICT_OVER", env.float("VERDICT_OVER", default=2.0)),
+    "under": within(0, 1, "VERDICT_UNDER", env.float("VERDICT_UNDER", default=0.5)),
     "least_posts": env.int("VERDICT_LEAST_POSTS", default=3),
     "most_posts": env.int("VERDICT_MOST_POSTS", default=30),
-    "mature_share": env.float("VERDICT_MATURE_SHARE", default=0.75),
-    "spread": env.float("VERDICT_SPREAD", default=1.5),
-    "furthest": env.float("VERDICT_FURTHEST", default=5.0),
-    "chance": env.float("VERDICT_CHANCE", default=3.0),
+    "mature_share": within(0, 1, "VERDICT_MATURE_SHARE", env.float("VERDICT_MATURE_SHARE", default=0.75)),
+    "spread": within(0, 1_000, "VERDICT_SPREAD", env.float("VERDICT_SPREAD", default=1.5)),
+    "furthest": within(1, 1_000, "VERDICT_FURTHEST", env.float("VERDICT_FURTHEST", default=5.0)),
+    "chance": within(0, 1_000, "VERDICT_CHANCE", env.float("VERDICT_CHANCE", default=3.0)),
 }

@@ -50,6 +50,13 @@ def development_secret() -> str:
     return path.read_text().strip()
 
 
+def within(least: float, most: float, name: str, number: float) -> float:
+    """The number, if it means something; any other stops the start, rather than what is reckoned with it later."""
+    if not least <= number <= most:
+        raise ImproperlyConfigured(f"{name} must be a number from {least:g} to {most:g}, not {number:g}.")
+    return number
+
+
 def databases() -> dict[str, dict[str, Any]]:
     config = env.db_url_config(database_url() or EMBEDDED_DATABASE_URL)
     config["HOST"] = unquote(config["HOST"])

@@ -68,6 +68,15 @@ def test_a_weak_value_is_refused(name, value, sentence):
     assert sentence in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("VERDICT_MATURE_SHARE", "1.5"), ("VERDICT_FURTHEST", "0"), ("VERDICT_UNDER", "-1")]
+)
+def test_a_line_that_no_verdict_can_be_drawn_at_is_refused(name, value):
+    refused = start(**{**GOOD, name: value})
+    assert refused.returncode != 0
+    assert f"{name} must be a number from" in refused.stderr
+
+
 def test_embedded_servers_are_never_used_in_production():
     script = "from config.env import uses_embedded_servers; print(uses_embedded_servers())"
     assert start(script, DEBUG="false").stdout.strip() == "False"
