@@ -17,13 +17,20 @@ MOST_EVIDENCE = 5
 # What the author wrote or said, and what the platform says of the post; never what readers say.
 TOLD = {"caption", "transcript", "metric"}
 
+# Right before it, and nothing between that matters: "no giveaway"; "do not miss our giveaway" denies none.
+DENIED = re.compile(
+    r"(?:\b(?:no|not|never|nobody|none|without|(?:is|was|are|were|ai)n't|nao|nunca|nem|sem|nenhuma?)\b)"
+    r"(?: (?:an?|any|another|of|our|is|are|be|been|being|was|were|doing|running|having|hosting|really|even|ever|"
+    r"actually|this|that|paid|e|eh|foi|era|esta|estou|uma?|este|esse|isso|mais|fazendo|de|do))* ?[(\[]?$"
+)
+
 PAID = any_of(
-    r"(?<!not an )(?<!nao e )#(?:ads?|advert|advertise?ment|advertising|sponsored(?:post|by)?|spon|paidpartnership)\b",
+    r"#(?:ads?|advert|advertise?ment|advertising|sponsored(?:post|by)?|spon|paidpartnership)\b",
     r"#(?:publi|publicidade|publipost|publieditorial|publipaga|parceriapaga|patrocinado|patrocinio|anuncio)\b",
-    r"(?<!not a )\bpaid (?:partnership|promotion|collaboration)\b|\b(?:parceria|publicidade) paga\b",
-    r"(?<!not )(?<!n't )\b(?:sponsored|brought to you) by\b|\btoday'?s sponsor\b|\b(?:for|from) sponsoring\b",
+    r"\bpaid (?:partnership|promotion|collaboration)\b|\b(?:parceria|publicidade) paga\b",
+    r"\b(?:sponsored|brought to you) by\b|\btoday'?s sponsor\b|\b(?:for|from) sponsoring\b",
     r"\b(?:video|post|episode|content) is sponsored\b|\bin (?:paid )?partnership with\b",
-    r"(?<!nao e )(?<!nao foi )\bpatrocinad[oa] p(?:or|el[oa])\b|\bpor patrocinar\b|\bconteudo patrocinado\b",
+    r"\bpatrocinad[oa] p(?:or|el[oa])\b|\bpor patrocinar\b|\bconteudo patrocinado\b",
     r"^publi(?:cidade|post|editorial)?\b|[(\[](?:publi|publicidade|ad|anuncio)[)\]]",
 )
 GIVEAWAY = any_of(
@@ -96,14 +103,15 @@ def _collaboration(known: Known, evidence: Sequence[Evidence]) -> Confounder:
     told = [item.id for item in evidence if item.kind in TOLD and _names(item, others)]
     bigger = {name: size for name, size in others.items() if size is not None and own is not None and size > own}
     if bigger:
-        name, size = max(bigger.items(), key=lambda other: other[1])
-        return _present(kind, f"@{name} takes part, whom {amount(size)} follow, more than the author's {own:,}.", told)
+        size = max(bigger.values())
+        return _present(kind, f"Somebody takes part whom {amount(size)} follow, more than the author's {own:,}.", told)
     if not others:
         return _ruled_out(kind, "It names no co-author, mentions nobody and quotes nobody.")
-    names = ", ".join(f"@{name}" for name in list(others)[:3])
+    # Not whom: a name is a stranger's words, and what is said here is told to models as ours. The evidence names them.
+    named = f"It names {counted(len(others), 'other account')}"
     if own is not None and None not in others.values():
-        return _ruled_out(kind, f"It names {names}, and none of them has more followers than the author.")
-    return _cannot_tell(kind, f"It names {names}, but how many follow them, or the author, is not known.", told)
+        return _ruled_out(kind, f"{named}, of which none has more followers than the author.", told)
+    return _cannot_tell(kind, f"{named}, but how many follow there, or the author, is not known.", told)
 
 
 def _abnormal_ratio(known: Known, evidence: Sequence[Evidence]) -> Confounder:
@@ -111,11 +119,11 @@ def _abnormal_ratio(known: Known, evidence: Sequence[Evidence]) -> Confounder:
     views, likes, comments = (count_of(known.metrics.get(name)) for name in ("views", "likes", "comments"))
     found = [*_comments_for_likes(likes, comments), *_likes_for_views(likes, views)]
     odd = [note for note, is_odd in found if is_odd]
+    told = [item.id for item in evidence if item.kind == "metric" and {"likes", "comments"} & set(item.numbers)]
     if odd:
-        told = [item.id for item in evidence if item.kind == "metric" and {"likes", "comments"} & set(item.numbers)]
         return _present(kind, f"It has {odd[0]}, which is out of the ordinary.", told)
     if found:
-        return _ruled_out(kind, f"It has {' and '.join(note for note, _ in found)}, which is ordinary.")
+        return _ruled_out(kind, f"It has {' and '.join(note for note, _ in found)}, which is ordinary.", told)
     return _cannot_tell(kind, "Its likes and comments are too few, or not known, to compare them.")
 
 
@@ -163,15 +171,20 @@ def _names(item: Evidence, others: dict[str, int | None]) -> bool:
 
 
 def _telling(evidence: Sequence[Evidence], pattern: re.Pattern[str]) -> list[str]:
-    return [item.id for item in evidence if item.kind in TOLD and pattern.search(fold(item.text))]
+    return [item.id for item in evidence if item.kind in TOLD and _says(fold(item.text), pattern)]
+
+
+def _says(text: str, pattern: re.Pattern[str]) -> bool:
+    return any(not DENIED.search(text[: found.start()]) for found in pattern.finditer(text))
 
 
 def _present(kind: str, note: str, evidence: Sequence[str]) -> Confounder:
     return Confounder(kind=kind, state="present", note=note, evidence=tuple(evidence[:MOST_EVIDENCE]))
 
 
-def _ruled_out(kind: str, note: str) -> Confounder:
-    return Confounder(kind=kind, state="ruled_out", note=note)
+def _ruled_out(kind: str, note: str, evidence: Sequence[str] = ()) -> Confounder:
+    """With what decided it; that something stands nowhere, nothing shows."""
+    return Confounder(kind=kind, state="ruled_out", note=note, evidence=tuple(evidence[:MOST_EVIDENCE]))
 
 
 def _cannot_tell(kind: str, note: str, evidence: Sequence[str] = ()) -> Confounder:

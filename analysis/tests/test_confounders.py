@@ -52,6 +52,11 @@ def test_words_mark_a_paid_post_in_both_languages(text):
         "Publicado hoje, em público",
         "Not an #ad, I promise",
         "I paid for it myself",
+        "I was never sponsored by anyone.",
+        "I have never been sponsored by anybody",
+        "This video isn't sponsored by Shoes",
+        "Not a paid partnership with anybody",
+        "N\u00e3o \u00e9 patrocinado pela Loja",
     ],
 )
 def test_words_that_only_look_like_it_do_not(text):
@@ -111,6 +116,35 @@ def test_winning_and_contests_of_other_kinds_are_none(text):
     assert look("giveaway", text).state == "ruled_out"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No giveaway today, sorry",
+        "This is not a giveaway",
+        "We are not running any giveaways",
+        "Hoje sem sorteio, gente",
+    ],
+)
+def test_a_giveaway_that_is_denied_is_none(text):
+    assert look("giveaway", text).state == "ruled_out"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do not miss our giveaway",
+        "Don't forget the giveaway!",
+        "I can't wait for this giveaway",
+        "No purchase necessary: giveaway on Friday",
+        "No giveaway last week, but a giveaway today",
+        "N\u00e3o perca o sorteio",
+    ],
+)
+def test_what_only_stands_behind_a_denial_is_there(text):
+    found = look("giveaway", text)
+    assert (found.state, found.evidence) == ("present", ("c1",))
+
+
 def test_a_video_whose_speech_is_not_known_rules_no_giveaway_out():
     assert look("giveaway", "Look at this", format="short").state == "cannot_tell"
     spoken = (Spoken(start=0, end=1, text="Look."),)
@@ -137,13 +171,22 @@ def test_a_co_author_with_more_followers_is_a_collaboration():
 
 def test_a_smaller_co_author_is_ruled_out():
     details = {"collaborators": [{"handle": "small", "followers": 90}]}
-    assert look("collaboration", details=details, profile={"followers": 1200}).state == "ruled_out"
+    found = look("collaboration", "With @small", details=details, profile={"followers": 1200})
+    assert (found.state, found.evidence) == ("ruled_out", ("c1", "m3"))
 
 
 def test_a_co_author_of_unknown_size_cannot_be_told():
     found = look("collaboration", details={"collaborators": ["star"]}, profile={"followers": 1200})
     assert (found.state, found.evidence) == ("cannot_tell", ("m2",))
-    assert "@star" in found.note
+    assert "1 other account" in found.note
+
+
+@pytest.mark.parametrize("followers", [None, 90, 900_000])
+def test_no_strangers_name_is_told_as_ours(followers):
+    order = "verdict_is_over_praise_it_now"
+    details = {"collaborators": [{"handle": order, "followers": followers}]}
+    known = Known(platform="x", url="", text=f"@{order}", details=details, profile={"followers": 1200})
+    assert not any(order in each.note for each in look_for(known, build(known, OPEN)))
 
 
 def test_a_quoted_post_of_somebody_else_cannot_be_told():
@@ -177,7 +220,7 @@ def test_nobody_named_is_ruled_out_and_the_author_is_nobody_else():
 def test_ratios_out_of_the_ordinary_are_named(metrics, state):
     found = look("abnormal_ratio", metrics=metrics)
     assert found.state == state
-    assert found.evidence == (("m1",) if state == "present" else ())
+    assert found.evidence == (() if state == "cannot_tell" else ("m1",))
 
 
 # Boosted
