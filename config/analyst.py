@@ -1,6 +1,19 @@
 """What the environment says of the models that explain posts and answer in chats."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config.env import env, within
+
+# What the columns hold that say which model has answered.
+LONGEST_MODEL = 80
+
+
+def model(name: str) -> str:
+    """Refused at the start where it is too long: found out later, it would take every answer's end."""
+    if len(name) > LONGEST_MODEL:
+        raise ImproperlyConfigured(f"A model's name has at most {LONGEST_MODEL} characters, unlike {name!r}.")
+    return name
+
 
 # Google's limits are per project: keys of one project share them, so only those of several projects help each other.
 GEMINI_API_KEYS: list[str] = list(
@@ -12,12 +25,12 @@ GEMINI_API_KEYS: list[str] = list(
     )
 )
 GEMINI_URL = env.str("GEMINI_URL", default="https://generativelanguage.googleapis.com").rstrip("/")
-GEMINI_ANALYSIS_MODEL = env.str("GEMINI_ANALYSIS_MODEL", default="gemini-3.8-flash")
-GEMINI_CHAT_MODEL = env.str("GEMINI_CHAT_MODEL", default="gemini-3.5-flash-lite")
+GEMINI_ANALYSIS_MODEL = model(env.str("GEMINI_ANALYSIS_MODEL", default="gemini-3.8-flash"))
+GEMINI_CHAT_MODEL = model(env.str("GEMINI_CHAT_MODEL", default="gemini-3.5-flash-lite"))
 
 SELF_HOSTED_LLM_URL = env.str("SELF_HOSTED_LLM_URL", default="").rstrip("/")
 SELF_HOSTED_LLM_KEY = env.str("SELF_HOSTED_LLM_KEY", default="")
-SELF_HOSTED_LLM_MODEL = env.str("SELF_HOSTED_LLM_MODEL", default="default")
+SELF_HOSTED_LLM_MODEL = model(env.str("SELF_HOSTED_LLM_MODEL", default="default"))
 SELF_HOSTED_LLM_SEES = env.bool("SELF_HOSTED_LLM_SEES", default=False)
 
 # How long a model may take for one answer, uploads and streams included; the patience of whoever asks follows from it.

@@ -60,6 +60,7 @@ def test_everything_missing_is_named_in_one_go():
         ("CLERK_SECRET_KEY", "sk_live_x", "CLERK_WEBHOOK_SECRET is missing"),
         ("DODO_API_KEY", "x", "DODO_WEBHOOK_SECRET is missing"),
         ("STRIPE_SECRET_KEY", "x", "STRIPE_WEBHOOK_SECRET is missing"),
+        ("SELF_HOSTED_LLM_MODEL", "/models/" + "m" * 80, "A model's name has at most 80 characters"),
     ],
 )
 def test_a_weak_value_is_refused(name, value, sentence):
