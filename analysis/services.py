@@ -13,7 +13,7 @@ from accounts.models import UsageEntry, UsageKind, User
 from accounts.usage import check_usage_limit, get_user_plan, give_back, increment_usage, refuse_beyond
 from analysis import engine, pipeline
 from analysis.addresses import is_link, read_addresses
-from analysis.chat.answering import interrupt
+from analysis.chat.ending import interrupt
 from analysis.chat.models import ChatMessage
 from analysis.comparing.figures import counted
 from analysis.engine import unit_of

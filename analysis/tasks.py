@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from analysis import engine, live, pipeline
-from analysis.chat import answering
+from analysis.chat import answering, sweeping
 from core.queue import count_waiting, enqueue
 
 # Where more than this wait in a queue, its workers have enough to do: sent for again and again, a long backlog would
@@ -49,7 +49,7 @@ def answer(message_id: str) -> None:
 
 @shared_task(name="analysis.sweep_answers")
 def sweep_answers() -> None:
-    answering.sweep()
+    sweeping.sweep()
 
 
 def wake(kind: str, platform: str, keys: Sequence[str]) -> None:

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import UsageKind, User
 from accounts.usage import increment_usage
-from analysis.chat.answering import QUEUE, TASK, interrupt, unit_of
+from analysis.chat.answering import QUEUE, TASK
+from analysis.chat.ending import interrupt, unit_of
 from analysis.chat.models import ChatMessage, ChatSession
 from analysis.errors import AnswerRunning, NothingToStop, NotReadyToTalk
 from analysis.models import PostAnalysis, Status

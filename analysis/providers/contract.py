@@ -80,9 +80,11 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Some words of a streamed answer; the last piece has no words, and the whole in `end`, its text included."""
+    """Some words of a streamed answer, and the model that speaks; the last piece has no words, and the whole in `end`,
+    its text included."""
 
     text: str = ""
+    model: str = ""
     end: Completion | None = None
 
 

@@ -1,7 +1,6 @@
 """Questions and answers: what is spent, what is told, and what is left when an answer breaks off."""
 
 import threading
-from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -11,7 +10,7 @@ from django.utils import timezone
 from accounts.models import UsageEntry, User, UserUsage
 from analysis.chat import answering, recall, services
 from analysis.chat.models import ChatMessage
-from analysis.chat.stream import stream_of, tell
+from analysis.chat.stream import stream_of
 from analysis.errors import AnswerRunning, NothingToStop, NotReadyToTalk
 from analysis.models import PostAnalysis
 from analysis.tests.fakes import make_request
@@ -245,38 +244,3 @@ def test_an_answer_that_is_stopped_stops(user, model, settings):
     assert 0 < len(row.content) < len(model.says)
     with pytest.raises(NothingToStop):
         services.stop(user, asked)
-
-
-def test_of_a_worker_that_died_what_was_shown_is_kept(user):
-    asked = services.ask(user, session_of(user).pk, QUESTION)
-    # It had told two words, and written down one.
-    ChatMessage.objects.filter(pk=asked).update(
-        fence=1, content="Three ", lease_until=timezone.now() - timedelta(seconds=1)
-    )
-    tell(asked, "token", {"text": "Three ", "at": 0}, at=6)
-    tell(asked, "token", {"text": "readers", "at": 6}, at=13)
-    answering.sweep()
-    row, events = answer_row(asked), watch(asked)
-    assert (row.status, row.content, row.error_code) == ("interrupted", "Three readers", "interrupted")
-    assert text_in(events) == "Three readers"
-    assert questions(user) == 1
-
-
-def test_of_a_worker_that_died_before_its_first_word_the_unit_goes_back(user):
-    asked = services.ask(user, session_of(user).pk, QUESTION)
-    ChatMessage.objects.filter(pk=asked).update(fence=1, lease_until=timezone.now() - timedelta(seconds=1))
-    answering.sweep()
-    assert answer_row(asked).status == "interrupted"
-    assert questions(user) == 0
-
-
-def test_a_question_whose_message_was_lost_is_sent_for_again(user):
-    from config.queues import count_waiting
-
-    asked = services.ask(user, session_of(user).pk, QUESTION)
-    redis_before = count_waiting("chat")
-    answering.sweep()  # it was sent for a moment ago
-    assert count_waiting("chat") == redis_before
-    ChatMessage.objects.filter(pk=asked).update(hinted_at=timezone.now() - timedelta(minutes=1))
-    answering.sweep()
-    assert count_waiting("chat") == redis_before + 1

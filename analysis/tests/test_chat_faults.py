@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import UserUsage
-from analysis.chat import answering, services
+from analysis.chat import answering, ending, services
 from analysis.chat.models import ChatMessage, ChatSession
 from analysis.models import PostAnalysis
 from analysis.tests.talking import answer_row, finished, session_of
@@ -49,7 +49,7 @@ def test_a_question_that_was_not_answered_is_not_told_to_the_model_as_a_turn_wit
     """Many models of one's own refuse two questions in a row: one failure would end the conversation for good."""
     session = session_of(user)
     lost = services.ask(user, session.pk, "The one that failed")
-    answering.interrupt(lost, code="interrupted", message="")
+    ending.interrupt(lost, code="interrupted", message="")
     model.says = "An answer."
     for question in ("The second", "The third"):
         answering.answer(services.ask(user, session.pk, question))
@@ -63,17 +63,6 @@ def test_a_result_that_cannot_be_read_fails_the_question_at_once_and_costs_nothi
     asked = services.ask(user, session.pk, "What?")
     answering.answer(asked)
     assert (answer_row(asked).status, questions(user)) == ("failed", 0)
-
-
-def test_what_a_stopped_answer_has_cost_is_known(user, model):
-    model.says, model.token_delay = "word " * 300, 0.01
-    asked = services.ask(user, session_of(user).pk, "What?")
-    worker, _ = outcome_of(lambda: answering.answer(asked))
-    while not answer_row(asked).content:
-        time.sleep(0.02)
-    services.stop(user, asked)
-    worker.join(10)
-    assert answer_row(asked).cost_micros is not None
 
 
 def test_only_so_many_may_keep_a_process_waiting_for_whole_answers(user, settings):

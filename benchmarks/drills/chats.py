@@ -11,7 +11,7 @@ from django.db.models import QuerySet, Sum
 from accounts.identity.local import start_session
 from accounts.models import UNLIMITED, Plan, User, UserUsage
 from accounts.usage import get_user_plan
-from analysis.chat import answering
+from analysis.chat import sweeping
 from analysis.chat.models import ChatMessage
 from benchmarks.drills import ground
 from benchmarks.drills.browsers import Browser, Crowd
@@ -52,7 +52,7 @@ class House:
 
         def is_quiet() -> bool:
             self.crew.restart_dead()
-            answering.sweep()
+            sweeping.sweep()
             return all(crowd.has_ended() for crowd in crowds) and not _open().exists()
 
         return round(until(is_quiet, seconds=PATIENCE, what="the end of the last answer", pause=0.5), 1)

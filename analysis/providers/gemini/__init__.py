@@ -61,7 +61,7 @@ class Gemini:
         with closing(stream_each(model, speak)) as chunks:
             for chunk in chunks:
                 if words := heard.take(chunk):
-                    yield Piece(text=words)
+                    yield Piece(text=words, model=model)
         yield Piece(end=heard.end())
 
 

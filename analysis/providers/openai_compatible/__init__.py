@@ -75,7 +75,7 @@ class OpenAICompatible:
                 if words:
                     # The first went out at once. A worker that wakes up for each of the others does little else.
                     incoming.trip.gather = GATHER_SECONDS
-                    yield Piece(text=words)
+                    yield Piece(text=words, model=heard.model)
             if not heard.stopped:
                 raise VendorUnavailable(details={"problem": "The stream ended before the answer did."})
         yield Piece(end=heard.end())

@@ -35,7 +35,7 @@ class Rules:
 
     def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
         text = answer(messages)
-        yield from (Piece(text=word) for word in WORD.findall(text))
+        yield from (Piece(text=word, model=MODEL) for word in WORD.findall(text))
         yield Piece(end=_completion(text))
 
 
