@@ -14,7 +14,8 @@ from accounts.usage import check_usage_limit, get_user_plan, give_back, incremen
 from analysis import engine, pipeline
 from analysis.addresses import is_link, read_addresses
 from analysis.chat.ending import interrupt
-from analysis.chat.models import ChatMessage
+from analysis.chat.ending import unit_of as question_unit
+from analysis.chat.models import ChatMessage, ChatSession
 from analysis.comparing.figures import counted
 from analysis.engine import unit_of
 from analysis.errors import AlreadyOver, NothingToRetry
@@ -188,6 +189,7 @@ def remove(user: User, request_id: UUID) -> None:
         # Held, so that nobody begins with one of them again, and what was found to hang on them is all. Before anything
         # touches the request: whoever has a post may wait for that.
         list(_posts_of(user, request_id).select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+        _return_questions(request_id)
         with suppress(AlreadyOver):
             cancel(user, request_id)
         PostAnalysisRequest.objects.filter(pk=request_id, user=user).delete()
@@ -198,6 +200,17 @@ def _stop_answers(user: User, request_id: UUID) -> None:
     of_request = ChatMessage.objects.filter(session__user=user, session__post_analysis__request=request_id)
     for message_id in of_request.filter(status=ChatMessage.Status.STREAMING).values_list("pk", flat=True):
         interrupt(message_id, code="removed", message="The analysis was removed.")
+
+
+def _return_questions(request_id: UUID) -> None:
+    """Of those that were asked since: whoever asks now waits for us. All is locked before any unit, as they do it."""
+    sessions = ChatSession.objects.filter(post_analysis__request=request_id).select_for_update(of=("self",))
+    answers = ChatMessage.objects.filter(
+        session__in=[*sessions.order_by("pk").values_list("pk", flat=True)], status=ChatMessage.Status.STREAMING
+    )
+    held = answers.select_for_update(of=("self",)).order_by("pk")
+    for message_id in [pk for pk, content in held.values_list("pk", "content") if not content]:
+        give_back(source=question_unit(message_id), kind=UsageKind.QUESTIONS_ASKED)
 
 
 def _posts_of(user: User, request_id: UUID) -> QuerySet[PostAnalysis]:

@@ -13,7 +13,7 @@ from analysis.chat.answering import QUEUE, TASK
 from analysis.chat.ending import interrupt, unit_of
 from analysis.chat.models import ChatMessage, ChatSession
 from analysis.errors import AnswerRunning, NothingToStop, NotReadyToTalk
-from analysis.models import PostAnalysis, Status
+from analysis.models import OPEN, PostAnalysis, Status
 from core.errors import Missing
 from core.ids import uuid7
 from core.queue import enqueue
@@ -26,10 +26,11 @@ LOOK_SECONDS = 0.15
 MOST_WAITING = 4
 _places = BoundedSemaphore(MOST_WAITING)
 # Said in full, not through the ORM: every question waits for it. The answer is owed, the question complete. It answers
-# the platform, or nothing where this is no conversation of theirs.
+# the platform and how the analysis stands, or nothing where this is no conversation of theirs. While the team has the
+# post worked on again, nothing is stored: what the evidence says may be about to change.
 STORE = f"""
     WITH subject AS (
-        SELECT session.id, platform FROM {ChatSession._meta.db_table} session
+        SELECT session.id, platform, analysis.status AS stands FROM {ChatSession._meta.db_table} session
         JOIN {PostAnalysis._meta.db_table} analysis ON analysis.id = session.post_analysis_id
         WHERE session.id = %(session)s AND session.user_id = %(user)s
     ), stored AS (
@@ -42,18 +43,22 @@ STORE = f"""
             (%(question)s::uuid, 'user', 'complete', %(content)s, NULL),
             (%(answer)s::uuid, 'assistant', 'streaming', '', now())
         ) AS asked (id, role, status, content, hinted_at)
+        WHERE stands NOT IN {tuple(map(str, OPEN))}
     )
-    SELECT platform FROM subject
+    SELECT platform, stands FROM subject
 """  # noqa: S608
 
 
 def open_session(user: User, post_analysis_id: UUID) -> tuple[ChatSession, bool]:
-    """The one session of an analysis, and whether it is new."""
+    """The one session of an analysis, and whether it is new: to begin one the analysis must be complete."""
     analysis = PostAnalysis.objects.filter(pk=post_analysis_id, request__user=user).first()
     if analysis is None:
         raise Missing
     if analysis.status != Status.COMPLETED:
-        raise NotReadyToTalk
+        session = ChatSession.objects.filter(post_analysis=analysis).first()
+        if session is None:
+            raise NotReadyToTalk
+        return session, False
     return ChatSession.objects.get_or_create(post_analysis=analysis, defaults={"user": user})
 
 
@@ -67,7 +72,10 @@ def ask(user: User, session_id: UUID, content: str) -> UUID:
             found = sql(STORE, rows)
             if not found:
                 raise Missing
-            spent = {"platform": found[0][0], "source": unit_of(answer_id), "is_new": True}
+            platform, stands = found[0]
+            if stands in OPEN:
+                raise NotReadyToTalk
+            spent = {"platform": platform, "source": unit_of(answer_id), "is_new": True}
             increment_usage(user, UsageKind.QUESTIONS_ASKED, **spent)
             transaction.on_commit(lambda: enqueue(TASK, answer_id, queue=QUEUE))
     except IntegrityError as problem:

@@ -5,15 +5,15 @@ import threading
 import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.models import UserUsage
 from analysis import services as analyses
 from analysis.chat import answering, services, tail
 from analysis.chat.models import ChatMessage
 from analysis.chat.stream import stream_of, tell
-from analysis.errors import NothingToStop
-from analysis.models import PostAnalysisRequest
+from analysis.errors import NothingToStop, NotReadyToTalk
+from analysis.models import PostAnalysis, PostAnalysisRequest
 from analysis.tests.talking import answer_row, events_in, session_of, text_in, watch
 from core import redis
 from sandbox.openai_compatible import OpenAICompatibleSandbox
@@ -159,3 +159,25 @@ def test_a_model_that_does_not_stop_talking_is_left_when_its_answer_is_stopped(u
     services.stop(user, asked)
     worker.join(3)
     assert not worker.is_alive()
+
+
+def test_a_question_that_is_asked_while_its_analysis_is_removed_costs_nothing(user):
+    """It comes behind the look for answers that are to be stopped, and goes with all the rest."""
+    session = session_of(user)
+    with transaction.atomic():
+        # Whoever removes it waits for us right behind that look.
+        PostAnalysis.objects.select_for_update().get()
+        removing = at_once(lambda: remove_analysis(user))
+        time.sleep(0.5)
+        services.ask(user, session.pk, "What?")
+    removing.join()
+    assert (ChatMessage.objects.count(), questions(user)) == (0, 0)
+
+
+def test_while_the_team_has_a_post_worked_on_again_its_session_is_there_and_nothing_can_be_asked(user):
+    session = session_of(user)
+    PostAnalysis.objects.update(status="PROCESSING")
+    assert services.open_session(user, session.post_analysis_id) == (session, False)
+    with pytest.raises(NotReadyToTalk):
+        services.ask(user, session.pk, "What?")
+    assert (ChatMessage.objects.count(), questions(user)) == (0, 0)
