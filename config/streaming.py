@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -12,6 +13,29 @@ from core.streams import close_connections
 
 # Whoever waits for one of these holds nothing yet; whoever has one is done with it before the first byte goes out.
 AT_ONCE = 16
+
+
+class Bounded:
+    """A body as it comes in, cut right behind the most that one may have: whoever parses it sees that it is too large.
+
+    Django keeps all of it, on the disk where it is large, before anybody asks who sends it.
+    """
+
+    def __init__(self, receive: Any) -> None:
+        self.receive, self.room, self.is_over = receive, settings.MAX_BODY_BYTES + 1, False
+
+    async def __call__(self) -> Any:
+        message = await self.receive()
+        # What comes behind the cut is of no use to anybody.
+        while self.is_over and message["type"] == "http.request":
+            message = await self.receive()
+        return self._cut(message) if message["type"] == "http.request" else message
+
+    def _cut(self, message: Any) -> Any:
+        body = message.get("body", b"")[: self.room]
+        self.room -= len(body)
+        self.is_over = not (self.room and message.get("more_body", False))
+        return {"type": "http.request", "body": body, "more_body": not self.is_over}
 
 
 class Streams(ASGIHandler):
@@ -30,7 +54,7 @@ class Streams(ASGIHandler):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # Without the context in which Django keeps a thread for the request.
-        await self.handle(scope, receive, send)
+        await self.handle(scope, Bounded(receive), send)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         return await sync_to_async(self._answer, thread_sensitive=False, executor=self.threads)(request)

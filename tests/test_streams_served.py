@@ -12,7 +12,10 @@ import pytest
 from django.db import connection
 from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import path
+from pytest_django import Settings
 
+from accounts.identity.local import start_session
+from accounts.models import User
 from config.streaming import AT_ONCE, Streams
 from core import redis
 from core.streams import HEARTBEAT, append, encode, respond_with, tail
@@ -55,7 +58,7 @@ class Browser:
     """Opens one address through the whole ASGI application, and reads until told to leave."""
 
     def __init__(self, name: str) -> None:
-        self.scope = {
+        self.scope: dict[str, Any] = {
             "type": "http", "method": "GET", "path": f"/events/{name}/", "query_string": b"",
             "headers": [(b"host", b"localhost")], "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
         }  # fmt: skip
@@ -133,3 +136,36 @@ def test_an_answer_ends_when_the_stream_is_gone(name: str) -> None:
         return browser.body
 
     assert asyncio.run(scenario()).replace(HEARTBEAT, b"") == b""
+
+
+class Flood(Browser):
+    """Sends a body without an end."""
+
+    sent = 0
+
+    async def receive(self) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        if self.left.is_set():
+            return {"type": "http.disconnect"}
+        self.sent += 65536
+        return {"type": "http.request", "body": b"x" * 65536, "more_body": True}
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self.left.set()
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_body_without_an_end_is_refused_and_not_kept(user: User, settings: Settings, signed_in: bool) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    flood = Flood("")
+    flood.scope |= {"method": "POST", "path": f"/api/analysis/chat/sessions/{uuid4()}/messages/stream/"}
+    flood.scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", b"1000000000")]
+    if signed_in:
+        flood.scope["headers"] += [(b"authorization", f"Bearer {start_session(user).access}".encode())]
+    asyncio.run(asyncio.wait_for(flood.visit(), 10))
+    told = json.loads(flood.body)
+    assert (flood.status, told["code"]) == ((413, "too_large") if signed_in else (401, "unauthenticated"))
+    assert told["request_id"]
