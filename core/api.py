@@ -22,7 +22,7 @@ from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import set_rollback
 
 from core import errors
-from core.paging import KeysetPagination, Listing
+from core.paging import LARGEST_PAGE, KeysetPagination, Listing
 
 # In this order: a body that is too large is a suspicious operation too.
 FROM_DJANGO: dict[type[Exception], type[errors.Problem]] = {
@@ -70,6 +70,7 @@ class ValuesListView(GenericAPIView[Any]):
     pagination_class = KeysetPagination
     order: tuple[str, ...] = ("created_at", "id")
     descending = True
+    largest_page = LARGEST_PAGE
 
     @classmethod
     def rows(cls, given: Collection[str]) -> QuerySet[Any]:
@@ -84,7 +85,9 @@ class ValuesListView(GenericAPIView[Any]):
     @cache
     def listing(cls) -> Listing:
         fields = cls.serializer_class.Meta.fields  # type: ignore[union-attr]
-        return Listing(cls.rows, fields=fields, order=cls.order, descending=cls.descending)
+        return Listing(
+            cls.rows, fields=fields, order=cls.order, descending=cls.descending, largest=cls.largest_page
+        )  # fmt: skip
 
     def get(self, request: Request) -> Response:
         return Response(self.listing().page(request, self.given()))

@@ -45,6 +45,7 @@ class Cursor:
 class Listing:
     """A list to be read by pages; `rows` answers the query, given the names of the values that narrow it.
 
+    A page never has more than `largest` rows, whatever is asked for: for rows that may be long.
     `order` must be indexed and unique. The query is built with a `Parameter` for each name, once for each set of them.
     """
 
@@ -55,7 +56,9 @@ class Listing:
         fields: Iterable[str],
         order: tuple[str, ...],
         descending: bool = True,
+        largest: int = LARGEST_PAGE,
     ) -> None:
+        self.largest = largest
         self.rows, self.fields, self.order, self.descending = rows, tuple(fields), order, descending
         self.statements: dict[tuple[frozenset[str], bool, bool], Statement] = {}
 
@@ -66,7 +69,7 @@ class Listing:
 
     def page(self, request: Request, given: Mapping[str, Any]) -> dict[str, Any]:
         """Answer the page that the request asks for."""
-        size, cursor = _page_size(request), self._cursor(request)
+        size, cursor = min(_page_size(request), self.largest), self._cursor(request)
         backwards = cursor is not None and cursor.backwards
         found = self._read(given, cursor, size + 1)
         more, found = len(found) > size, found[:size]
@@ -144,5 +147,5 @@ class KeysetPagination(BasePagination):
         cursor = {"type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": LONGEST_CURSOR}
         return [
             {"name": "cursor", "in": "query", "description": "Taken from `next` or `previous`.", "schema": cursor},
-            {"name": "page_size", "in": "query", "description": "Rows on a page.", "schema": size},
+            {"name": "page_size", "in": "query", "description": "Rows on a page, at most.", "schema": size},
         ]

@@ -16,6 +16,7 @@ from analysis.notes.serializers import NewNoteSerializer, NoteSerializer
 from analysis.views import user_of
 from core import errors
 from core.api import ValuesListView, checked
+from core.paging import PAGE_SIZE
 from core.statements import Parameter
 from core.wire import LongTextParser
 
@@ -24,6 +25,8 @@ class Notes(ValuesListView):
     """One's own notes, the newest first."""
 
     serializer_class = NoteSerializer
+    # A note may be half a megabyte: a hundred of them are no answer, and `next` leads to the others.
+    largest_page = PAGE_SIZE
 
     @classmethod
     def rows(cls, given: Collection[str]) -> QuerySet[AnalysisNote]:

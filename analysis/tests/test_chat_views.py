@@ -5,12 +5,14 @@ import threading
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.identity.local import start_session
 from accounts.models import User, UserUsage
 from analysis.chat import answering
 from analysis.chat.models import ChatMessage
+from analysis.notes.models import AnalysisNote
 from analysis.tests.talking import body_of, events_in, finished, session_of, text_in
 
 CHAT = "/api/analysis/chat"
@@ -190,6 +192,15 @@ def test_a_long_note_is_kept_in_every_script_however_its_client_writes_json(api,
 def test_a_note_beyond_all_measure_is_refused_before_it_is_read(api, user):
     body = json.dumps({"post_analysis_id": str(finished(user).pk), "content": "x" * 1024 * 1024})
     assert api.post(f"{NOTES}/save/", body, content_type="application/json").status_code == 413
+
+
+def test_a_page_of_notes_is_never_longer_than_twenty_and_leads_to_the_others(api, user):
+    AnalysisNote.objects.bulk_create(
+        AnalysisNote(user=user, post_analysis=finished(user), content="x", updated_at=timezone.now()) for _ in range(22)
+    )
+    first = api.get(f"{NOTES}/?page_size=100").json()
+    assert len(first["results"]) == 20
+    assert len(api.get(first["next"]).json()["results"]) == 2
 
 
 def test_there_is_one_note_a_user_and_analysis_and_the_last_word_counts(api, user):
