@@ -36,7 +36,7 @@ EVENTS = {(200, "text/event-stream"): OpenApiTypes.STR}
 
 
 class ChatThrottle(ApiThrottle):
-    """How often somebody may ask; reading is not counted."""
+    """How often somebody may ask; reading is not counted. What is refused or repeated counts as well."""
 
     scope = "chat"
 
