@@ -1,12 +1,14 @@
 """Questions to the analyst by rules: answered from the evidence and from the result, and from nothing else."""
 
 import re
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from analysis.chat.citing import citations_of
-from analysis.dossier import Dossier
+from analysis.dossier import Dossier, Evidence
 from analysis.grounding import ground
 from analysis.prompting import chat_data, chat_orders
 from analysis.providers.contract import Message
@@ -202,3 +204,16 @@ def test_a_greeting_is_answered_with_what_can_be_asked(question):
 def test_without_anything_known_nothing_is_told(question):
     *_, last = Rules().stream([Message(role="user", text=question)])
     assert last.end.text.startswith("I don't have that")
+
+
+def test_many_words_about_much_evidence_are_looked_up_in_a_moment():
+    """All answers of a worker share one processor, and hear nothing while it looks."""
+    words = [f"{first}{second}na" for first in "bcdfglmnprst" for second in "aeiou"]
+    said = tuple(
+        Evidence(id=f"t{place}", kind="transcript", text=" ".join(words[place % 50 :] + words[: place % 50]))
+        for place in range(110)
+    )
+    begun = time.thread_time()
+    answer = ask(" ".join(words), replace(made(), evidence=said))
+    assert time.thread_time() - begun < 1
+    assert "[t0]" in answer

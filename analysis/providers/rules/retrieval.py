@@ -5,7 +5,7 @@ What the result itself says is in no evidence (why, in short, what else, what ne
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from analysis.plain import make_line
 from analysis.providers.contract import Message
@@ -47,8 +47,9 @@ def _answer(question: str, items: Sequence[Item]) -> str:
     plain = bare(question)
     aspects = [name for name, words in ABOUT.items() if words.search(plain)]
     wanted = [word for word in content_words(plain) if not is_topic(word)]
-    found = _rank(items, wanted, aspects)
-    missed = [word for word in wanted if not _is_known(items, word) and not _names_an_aspect(word)][:MOST_MISSED]
+    speaking = _find(items, wanted)
+    found = _rank(items, speaking, aspects)
+    missed = [word for word in wanted if not speaking[word] and not _names_an_aspect(word)][:MOST_MISSED]
     written = {bare(word): word for word in re.findall(r"\w+", question)}
     named = listed([quote_words(written.get(word, word)) for word in missed])
     if not found:
@@ -58,22 +59,22 @@ def _answer(question: str, items: Sequence[Item]) -> str:
     return "\n".join(lines)
 
 
-def _rank(items: Sequence[Item], wanted: Sequence[str], aspects: Sequence[str]) -> list[Item]:
+def _find(items: Sequence[Item], wanted: Sequence[str]) -> dict[str, set[int]]:
+    """Which items speak of each word, by their places."""
+    # Each item is read once, whatever is asked: all answers of a process share one processor.
+    stems = [{word[:STEM] for word in re.findall(r"\w+", bare(item.text))} for item in items]
+    return {word: {place for place, spoken in enumerate(stems) if word[:STEM] in spoken} for word in wanted}
+
+
+def _rank(items: Sequence[Item], speaking: Mapping[str, set[int]], aspects: Sequence[str]) -> list[Item]:
     """Of what the question is about, that which speaks of its words, rare ones before frequent ones; else all of it."""
-    there = [item for item in items if _is_of(item, aspects)]
-    scored = [(_score(item, items, wanted), item) for item in there or items]
-    hits = [item for score, item in sorted(scored, key=lambda pair: -pair[0]) if score]
-    elsewhere = [item for item in items if _score(item, items, wanted)]
-    return (hits or [*there, *elsewhere])[:MOST_SHOWN]
-
-
-def _score(item: Item, items: Sequence[Item], wanted: Sequence[str]) -> float:
-    spoken = [word for word in wanted if _speaks_of(item, word)]
-    return sum(math.log(1 + len(items) / sum(_speaks_of(each, word) for each in items)) for word in spoken)
-
-
-def _is_known(items: Sequence[Item], word: str) -> bool:
-    return any(_speaks_of(item, word) for item in items)
+    weights = {word: math.log(1 + len(items) / len(places)) for word, places in speaking.items() if places}
+    scores = [sum(weights[word] for word in weights if place in speaking[word]) for place in range(len(items))]
+    there = [place for place, item in enumerate(items) if _is_of(item, aspects)]
+    elsewhere = [place for place, score in enumerate(scores) if score]
+    hits = [place for place in there if scores[place]] if there else elsewhere
+    shown = sorted(hits, key=lambda place: -scores[place]) or [*there, *elsewhere]
+    return [items[place] for place in shown[:MOST_SHOWN]]
 
 
 def _is_of(item: Item, aspects: Sequence[str]) -> bool:
@@ -84,11 +85,3 @@ def _is_of(item: Item, aspects: Sequence[str]) -> bool:
 
 def _names_an_aspect(word: str) -> bool:
     return any(each.fullmatch(word) for each in ABOUT.values())
-
-
-def _speaks_of(item: Item, word: str) -> bool:
-    return any(each == word or (len(word) >= STEM and each[:STEM] == word[:STEM]) for each in _words_of(item))
-
-
-def _words_of(item: Item) -> list[str]:
-    return re.findall(r"\w+", bare(item.text))

@@ -12,6 +12,8 @@ EMPTY = frozenset((Path(__file__).parent / "empty_words.txt").read_text(encoding
 
 def bare(text: str) -> str:
     """Small letters without accents."""
+    if text.isascii():
+        return text.lower()
     letters = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
