@@ -1,20 +1,28 @@
 """What a model is told: our orders from a file, and what strangers wrote as delimited data that cannot end itself."""
 
 import hashlib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
+
+import structlog
 
 from analysis.dossier import Dossier, Evidence, EvidenceKind, Known, Verdict
 from analysis.plain import cut, make_visible
 from analysis.providers.contract import Prompt
+from analysis.room import CUT, share, size_of, trim
 
 FOLDER = Path(__file__).parent / "prompts"
 SHORTEST_ITEM, LONGEST_ITEM = 100, 600
-CUT = " [cut]"
 LONGEST_FACT = 1_000
-# Characters that each kind of evidence may take, in the order in which they are shown: 60,000, or some 15,000 tokens.
-# What does not fit is left out at the end of its kind, and counted there.
+# Longer than any claim of a result with its name, what it cites, and whether it holds.
+LONGEST_TOLD = 2_000
+# Bytes of the marks around the sections of a chat, and of the line that says what had no room.
+FRAME = 700
+# Characters that each kind of evidence may take in an analysis, in the order in which they are shown: 60,000, or some
+# 15,000 tokens. What does not fit is left out at the end of its kind, and counted there. A chat is shown all of it.
 ROOM: Mapping[EvidenceKind, int] = {
     "metric": 4_000,
     "profile": 2_000,
@@ -24,6 +32,8 @@ ROOM: Mapping[EvidenceKind, int] = {
     "comment": 16_000,
 }
 MARKS = ("BEGIN ", "END ")
+
+log = structlog.get_logger(__name__)
 
 
 def prompt_for(dossier: Dossier) -> Prompt:
@@ -41,10 +51,17 @@ def chat_version() -> str:
     return _version("chat")
 
 
-def chat_data(dossier: Dossier, result: Sequence[str] = ()) -> str:
-    """What a chat knows: the same sections, and the claims of the result, a line each."""
-    told = {"RESULT": [_fold(claim, LONGEST_FACT) for claim in result]} if result else {}
-    return _delimit(_known(dossier) | told | {"EVIDENCE": _evidence(dossier.evidence)})
+def chat_data(dossier: Dossier, result: Sequence[str] = (), room: int = sys.maxsize) -> str:
+    """What a chat knows, in so many bytes: the claims of the result, a line each, and the evidence, all of it whole.
+
+    Only where that alone has no room its longest items are cut, all to one length; and the model is told so.
+    """
+    known = _known(dossier) | ({"RESULT": [_fold(claim, LONGEST_TOLD) for claim in result]} if result else {})
+    items = [_whole(item) for kind in ROOM for item in dossier.evidence if item.kind == kind]
+    shown = _squeeze(items, room - FRAME - sum(_sizes(line for lines in known.values() for line in lines)))
+    if shown != items:
+        known["COMPUTED"].append(_tell_short(items, shown))
+    return _delimit(known | {"EVIDENCE": shown})
 
 
 @cache
@@ -75,11 +92,15 @@ def _disarm(line: str, boundary: str) -> str:
 
 def _fold(text: str, longest: int = LONGEST_ITEM) -> str:
     """One line of bounded length."""
-    # Most are that already, and a chat has a hundred of them folded before its first word.
-    if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
-        return text.strip()
-    line = " ".join(make_visible(text[: 4 * longest]).split())
+    line = _straighten(text[: 4 * longest])
     return line if len(line) <= longest else cut(line, longest) + CUT
+
+
+def _straighten(text: str) -> str:
+    # Most is one line already, and a chat has a hundred of them straightened before its first word.
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
+    return " ".join(make_visible(text).split())
 
 
 def _known(dossier: Dossier) -> dict[str, list[str]]:
@@ -135,11 +156,43 @@ def _fit(items: Sequence[Evidence], kind: str, room: int) -> list[str]:
     return lines
 
 
+def _squeeze(lines: list[str], room: int) -> list[str]:
+    """As they are, if there is room; else the longest are cut, and at the very last those at the end are left out."""
+    sizes = _sizes(lines)
+    if sum(sizes) <= room:
+        return lines
+    most = max(share(sizes, room) - 1, SHORTEST_ITEM)
+    shown = [trim(line, most) for line in lines]
+    return shown[: sum(taken <= room for taken in accumulate(_sizes(shown)))]
+
+
+def _sizes(lines: Iterable[str]) -> list[int]:
+    """With the ends of their lines."""
+    return [size_of(line) + 1 for line in lines]
+
+
+def _tell_short(items: Sequence[str], shown: Sequence[str]) -> str:
+    kept = sum(item == line for item, line in zip(items, shown, strict=False))
+    log.warning("evidence_has_no_room", items=len(items), whole=kept, left_out=len(items) - len(shown))
+    return (
+        f"evidence: {len(items)} items, of which {len(shown) - kept} are cut, where they say{CUT}, and "
+        f"{len(items) - len(shown)} are not shown; you do not know what they say further"
+    )
+
+
 def _line(item: Evidence, longest: int) -> str:
+    head = _head(item)
+    return head + _fold(item.text, max(longest - len(head) - len(CUT), 1))
+
+
+def _whole(item: Evidence) -> str:
+    return _head(item) + _straighten(item.text)
+
+
+def _head(item: Evidence) -> str:
     when = "" if item.start is None else f" {item.start:.1f}s"
     until = "" if item.end is None else f"-{item.end:.1f}s"
-    head = f"[{_fold(item.id, 12)}] ({item.kind}{when}{until}) "
-    return head + _fold(item.text, max(longest - len(head) - len(CUT), 1))
+    return f"[{_fold(item.id, 12)}] ({item.kind}{when}{until}) "
 
 
 def _ids(ids: Sequence[str]) -> str:

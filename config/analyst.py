@@ -46,6 +46,9 @@ ANALYSIS_VIDEO_SECONDS = env.int("ANALYSIS_VIDEO_SECONDS", default=180)
 # The same for answers in a chat; and how long a request for a whole answer is kept waiting for it.
 CHAT_PROVIDERS = env.list("CHAT_PROVIDERS", default=["gemini", "openai_compatible", "rules"])
 CHAT_WAIT_SECONDS = env.float("CHAT_WAIT_SECONDS", default=25.0)
+# How much a model is told for an answer: by default all evidence that a post can have, and some talk. In less than
+# 8,000 there is no room for a line of each item.
+CHAT_PROMPT_TOKENS = max(env.int("CHAT_PROMPT_TOKENS", default=64_000), 8_000)
 
 # Where the verdict draws its lines; why there, is said in analysis/comparing/baseline.py and docs/decisions/0024.
 VERDICT = {

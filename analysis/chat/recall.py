@@ -1,31 +1,36 @@
-"""What an answer is made from: the result as it is stored, its evidence whole, and as much of the talk as has room.
+"""What an answer is made from: the result and its evidence as they are stored, and as much of the talk as has room.
 
-The evidence is never trimmed here (prompting bounds it when it is written). Of the conversation the newest turns are
-kept, whole, up to `TALK` characters, some 4,000 tokens; what is older is dropped, question and answer together. A long
-answer of ours is cut to its beginning: it can be read again in the evidence it cites.
+All of it together takes at most `CHAT_PROMPT_TOKENS`, counted as `analysis.room` says. The evidence is told whole, and
+the talk gives way to it: of the newest `MOST_TURNS` questions and answers those are told that have room in `TALK` and
+in what the evidence leaves; what is older is dropped, question and answer together. Of a long answer of ours its
+beginning is told. Where the claims of the result take more than a quarter of the room, the longest are cut. Only where
+the evidence has no room with no talk at all, it is cut as well, as `prompting.chat_data` says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from django.conf import settings
 
 from analysis.chat.models import ChatMessage
 from analysis.dossier import Baseline, Confounder, Demand, Dossier, Evidence, Known, Verdict
 from analysis.models import PostAnalysis
 from analysis.prompting import chat_data, chat_orders
 from analysis.providers.contract import Message
+from analysis.room import BYTES_PER_TOKEN, CUT, share, size_of, trim
 from core.statements import Parameter, Statement, columns_of, model_of
 from social.models import Post
 
-TALK = 16_000
+TALK = 4_000 * BYTES_PER_TOKEN
+# Characters: as many as a question may have, so that only answers are cut.
 LONGEST_TURN = 4_000
 MOST_TURNS = 40
 CLAIMS = (
-    "virality_reasoning", "quick_takeaways", "creator_context", "replicable_elements", "improvements",
-    "suggestions_for_future_posts",
+    "virality_reasoning", "quick_takeaways", "creator_context", "content_observation", "replicable_elements",
+    "viral_formula", "improvements", "suggestions_for_future_posts",
 )  # fmt: skip
-
 
 ANALYSIS = "session__post_analysis__"
 # Not the post's words, which may be a hundred times as long: what counts of them is in the evidence.
@@ -68,8 +73,12 @@ def begin(answer_id: UUID, lease: timedelta) -> tuple[ChatMessage, UUID, PostAna
 
 
 def messages_for(answer: ChatMessage, analysis: PostAnalysis, dossier: Dossier) -> list[Message]:
-    system = f"{chat_orders()}\n\n{chat_data(dossier, [*_claims(analysis)])}"
-    return [Message(role="system", text=system), *_talk(answer)]
+    room = settings.CHAT_PROMPT_TOKENS * BYTES_PER_TOKEN
+    orders, turns = chat_orders(), _turns(answer)
+    asked = sum(size_of(turn.text) for turn in turns[:1])
+    claims = _claims(analysis, room // 4)
+    system = f"{orders}\n\n{chat_data(dossier, claims, room - size_of(orders) - asked)}"
+    return [Message(role="system", text=system), *_talk(turns, min(TALK, room - size_of(system)))]
 
 
 def dossier_of(analysis: PostAnalysis) -> Dossier:
@@ -125,27 +134,50 @@ def _known(analysis: PostAnalysis) -> Known:
     )  # fmt: skip
 
 
-def _claims(analysis: PostAnalysis) -> Iterable[str]:
+def _claims(analysis: PostAnalysis, room: int) -> list[str]:
     """What the result says, a line each, with what it cites; what did not hold says so."""
-    for name in CLAIMS:
-        for claim in getattr(analysis, name):
-            held = "" if claim["supported"] else " (not supported)"
-            yield f"{name}: {claim['text']} {' '.join(f'[{each}]' for each in claim['evidence'])}{held}"
+    told = [each for name in CLAIMS for each in _named(name, getattr(analysis, name))]
+    most = share([size_of(claim["text"]) for _, claim in told], room)
+    return [f"{name}: {trim(claim['text'], most)}{_standing(claim)}" for name, claim in told]
 
 
-def _talk(answer: ChatMessage) -> Sequence[Message]:
+def _named(name: str, part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The claims of a part: one, several, or an observation, whose parts are claims or nothing."""
+    if isinstance(part, list):
+        yield from ((name, claim) for claim in part)
+    elif "text" in part:
+        yield name, part
+    else:
+        yield from ((f"{name}.{of}", claim) for of, claim in part.items() if claim)
+
+
+def _standing(claim: dict[str, Any]) -> str:
+    cited = "".join(f" [{each}]" for each in claim["evidence"])
+    return cited if claim["supported"] else f"{cited} (not supported)"
+
+
+def _turns(answer: ChatMessage) -> list[Message]:
+    """The newest first: the question that is to be answered."""
+    return [
+        Message(
+            role="user" if role == ChatMessage.Role.USER else "assistant",
+            text=content if len(content) <= LONGEST_TURN else content[:LONGEST_TURN] + CUT,
+        )
+        for role, content in TURNS.rows(session=answer.session_id, before=answer.pk)
+    ]
+
+
+def _talk(turns: Sequence[Message], room: int) -> list[Message]:
     kept: list[Message] = []
-    room = TALK
-    for role, content in TURNS.rows(session=answer.session_id, before=answer.pk):
-        text = content[:LONGEST_TURN]
+    for turn in turns:
         # What was not answered is no turn: not every model takes two questions in a row.
-        if role == ChatMessage.Role.USER and kept and kept[-1].role == "user":
+        if turn.role == "user" and kept and kept[-1].role == "user":
             continue
+        room -= size_of(turn.text)
         # The question that is to be answered is there whatever its length.
-        if len(text) > room and kept:
+        if room < 0 and kept:
             break
-        room -= len(text)
-        kept.append(Message(role="user" if role == ChatMessage.Role.USER else "assistant", text=text))
+        kept.append(turn)
     while kept and kept[-1].role == "assistant":
         kept.pop()
     return kept[::-1]

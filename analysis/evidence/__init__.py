@@ -20,6 +20,9 @@ from analysis.plain import make_plain
 MOST_LINES, MOST_SEGMENTS, MOST_COMMENTS = 30, 60, 40
 LONGEST_LINE = LONGEST_COMMENT = 500
 LONGEST_BIO = 300
+# Of an item of speech: two hours, in sixty of them, are told whole. All that a post can have as evidence has room in a
+# chat (`CHAT_PROMPT_TOKENS`) by these bounds.
+LONGEST_SPEECH = 2_000
 # Whether a video holds its viewers is decided here, so these seconds keep the times of single segments.
 OPENING_SECONDS, MOST_OPENING_SEGMENTS = 15, 10
 HASHTAG = re.compile(r"#(\w+)")
@@ -50,7 +53,10 @@ def _url(known: Known, start: float | None) -> str:
 
 def _plain(text: str, longest: int) -> str:
     """One line without markup, cut where there is too much of it."""
-    words = " ".join(make_plain(text[: 4 * longest]).split())
+    return _bound(" ".join(make_plain(text[: 4 * longest]).split()), longest)
+
+
+def _bound(words: str, longest: int) -> str:
     return words if len(words) <= longest else words[: longest - 1].rstrip() + "\u2026"
 
 
@@ -69,7 +75,7 @@ def _caption(known: Known) -> Iterator[Evidence]:
 
 
 def _speech(spoken: Sequence[Spoken]) -> Iterator[Evidence]:
-    """All of it, in at most so many items: the opening as it was told, the rest in equal runs of segments."""
+    """In at most so many items: the opening as it was told, the rest in equal runs of segments."""
     plain = (replace(each, text=" ".join(make_plain(each.text).split())) for each in spoken)
     said = [each for each in plain if each.text]
     if len(said) <= MOST_SEGMENTS:
@@ -80,7 +86,7 @@ def _speech(spoken: Sequence[Spoken]) -> Iterator[Evidence]:
     size = math.ceil(len(rest) / (MOST_SEGMENTS - opening)) if rest else 1
     runs = [said[place : place + 1] for place in range(opening)]
     for run in [*runs, *(rest[place : place + size] for place in range(0, len(rest), size))]:
-        text = " ".join(each.text for each in run)
+        text = _bound(" ".join(each.text for each in run), LONGEST_SPEECH)
         yield Evidence(id="", kind="transcript", text=text, start=run[0].start, end=max(each.end for each in run))
 
 

@@ -137,6 +137,14 @@ def test_the_opening_of_long_speech_stays_in_single_segments():
     assert texts("t", spoken=spoken)[:8] == [f"word{number}" for number in range(8)]
 
 
+def test_an_item_of_speech_has_a_bound_so_that_a_chat_has_room_for_all():
+    spoken = tuple(Spoken(start=each * 2.0, end=each * 2.0 + 2, text="word " * 20) for each in range(9_000))
+    items = built("t", spoken=spoken)
+    assert len(items) <= 60
+    assert max(len(item.text) for item in items) == 2_000
+    assert items[-1].end == 18_000.0
+
+
 def test_silence_is_no_evidence():
     assert texts("t", spoken=(Spoken(start=0, end=1, text="  "), Spoken(start=1, end=2, text="\x1b"))) == []
 
