@@ -40,8 +40,7 @@ from core.calls import Listener, VendorCall
 P = ParamSpec("P")
 D = TypeVar("D")
 T = TypeVar("T")
-MAX_ATTEMPTS = 3
-MAX_HOPS = 5
+MAX_ATTEMPTS, MAX_HOPS = 3, 5
 ERROR_BYTES = 2000  # of a refusal, for those who must find out why
 BACKOFF_SECONDS = 0.25
 # A longer wait belongs in the row (`run_after`), not in a sleeping worker.
@@ -97,6 +96,8 @@ class Call:
     accept: Collection[int] = ()  # statuses that are answers here, though they are normally tried again
     model: str = ""  # which of a vendor's models is asked
     units: Callable[[Answer], Mapping[str, int]] = lambda answer: {}  # what an answer costs, by the vendor's own count
+    # What is kept of a refusal: whoever is told of people in it says what else is.
+    reason: Callable[[Answer], str] = lambda answer: answer.body[:ERROR_BYTES].decode("utf-8", "replace")
 
 
 class Incoming:
@@ -146,8 +147,7 @@ class Notes:
 
     def learn(self, call: Call, answer: Answer) -> Answer:
         if answer.status >= 400:
-            said = answer.body[:ERROR_BYTES].decode("utf-8", "replace")
-            self.error = redaction.without([*call.headers.values(), *call.params.values()], said)
+            self.error = redaction.without([*call.headers.values(), *call.params.values()], call.reason(answer))
         try:
             self.units = call.units(answer)
         except Exception:  # an answer that cannot be counted is an answer all the same

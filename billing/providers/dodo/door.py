@@ -8,7 +8,7 @@ would make a second try harmless: https://docs.dodopayments.com/api-reference/in
 import importlib
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -44,6 +44,7 @@ class DoorTransport(httpx.BaseTransport):
             content=request.read() or None,
             timeout=seconds,
             read_timeout=seconds,
+            reason=_reason,
         )
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
 
@@ -89,13 +90,24 @@ def asking() -> Iterator[Any]:
 
 def refusal(status: int, body: object) -> Problem:
     """An answer outside 2xx that the door let through."""
-    code = body.get("code") if isinstance(body, Mapping) else None
-    details = {"status": status, "code": code if isinstance(code, str) and CODE.fullmatch(code) else ""}
+    details = {"status": status, "code": _code_of(body)}
     if status == REQUEST_TIMEOUT:
         return VendorTimeout(details=details)
     if status >= 500:
         return VendorUnavailable(details=details)
     return VendorRefused(details=details) if status >= 400 else VendorAnswerInvalid(details=details)
+
+
+def _code_of(body: object) -> str:
+    """All that is kept of a refusal: its sentences may quote who pays."""
+    code = body.get("code") if isinstance(body, Mapping) else None
+    return code if isinstance(code, str) and CODE.fullmatch(code) else ""
+
+
+def _reason(answer: http.Answer) -> str:
+    with suppress(VendorAnswerInvalid):
+        return _code_of(answer.json())
+    return ""
 
 
 def is_missing(problem: Problem) -> bool:

@@ -22,7 +22,8 @@ MOST_PAGES, PAGE = 50, 100
 GONE = "resource_missing"
 # What leads elsewhere than to one object, an empty id above all, is never asked for.
 PATH = re.compile(r"(checkout/)?[a-z_]+(/[A-Za-z0-9_]{1,255}(/(release|payment_methods|expire))?)?")
-# Which of its own words for a refusal are kept; its sentences may quote what a customer typed.
+# Which of its own words for a refusal are kept, anywhere: its sentences may quote what a customer typed, and beside
+# them stands whose card it was, with name, address and last digits.
 KEPT = ("type", "code", "decline_code", "param")
 
 
@@ -103,6 +104,7 @@ def _ask(operation: str, method: str, path: str, *, headers: Mapping[str, str] |
         },
         timeout=settings.STRIPE_SECONDS,
         read_timeout=settings.STRIPE_SECONDS,
+        reason=lambda answer: " ".join(f"{name}={said}" for name, said in _kept(_error(answer)).items()),
         **call,
     )
     return _body(answer)
@@ -123,9 +125,13 @@ def _error(answer: Answer) -> Row:
     return {}
 
 
+def _kept(error: Row) -> dict[str, str]:
+    return {name: said for name in KEPT if (said := text(error.get(name), limit=100))}
+
+
 def _refusal(status: int, error: Row) -> Problem:
     """https://docs.stripe.com/error-codes; 429 and most of 5xx are raised before."""
-    details = {"status": status} | {name: said for name in KEPT if (said := text(error.get(name), limit=100))}
+    details = {"status": status} | _kept(error)
     if status == 401:
         return NotConfigured("Stripe does not accept STRIPE_SECRET_KEY.", details=details)
     # The same request is under way elsewhere, or the object is locked.
