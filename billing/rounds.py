@@ -30,11 +30,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Round:
-    """How far its providers could be asked until now."""
+    """How far its providers could be asked until now, and what that put right."""
 
     wait: Callable[[float], None] = time.sleep
     silent: Counter[str] = field(default_factory=Counter)
     waited: float = 0.0
+    put_right: Counter[str] = field(default_factory=Counter)
     ends_at: float = field(default_factory=lambda: time.monotonic() + LONGEST.total_seconds())
 
     def over(self, rows: QuerySet[Subscription], *, is_paced: bool = False) -> Iterator[Subscription]:
@@ -52,21 +53,21 @@ class Round:
                     if is_paced:
                         self.wait(PACE)
 
-    def ask(self, subscription: Subscription, act: Callable[[Provider, Subscription], bool]) -> bool | None:
-        """What comes of it; None where its provider cannot be asked now."""
+    def ask(self, subscription: Subscription, act: Callable[[Provider, Subscription], None]) -> bool:
+        """False where its provider cannot be asked now."""
         provider = PROVIDERS[subscription.provider]()
         while self.silent[provider.name] < MOST_SILENCES:
             try:
-                done = act(provider, subscription)
+                act(provider, subscription)
             except Problem as problem:
                 if self._waits_for(problem):
                     continue
                 log.warning("subscription_not_looked_at", subscription=str(subscription.pk), code=problem.code)
                 self.silent[provider.name] += _concerns_all(problem)
-                return None
+                return False
             self.silent[provider.name] = 0
-            return done
-        return None
+            return True
+        return False
 
     def _waits_for(self, problem: Problem) -> bool:
         if not isinstance(problem, VendorBusy) or problem.details.get("status") != SLOW_DOWN:

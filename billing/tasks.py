@@ -44,6 +44,6 @@ def process_scheduled_downgrades() -> None:
     upkeep.process_scheduled_downgrades()
 
 
-@shared_task(name="billing.reconcile")
-def reconcile() -> None:
-    upkeep.reconcile(since=timezone.now() - upkeep.TONIGHT)
+@shared_task(name="billing.reconcile", ignore_result=False)
+def reconcile() -> dict[str, int]:
+    return {"put_right": upkeep.reconcile(since=timezone.now() - upkeep.TONIGHT)}

@@ -16,6 +16,7 @@ from accounts.mail import owe_mail
 from accounts.models import Subscription
 from accounts.subscriptions import end_lapsed, lapsed, mark_over, mark_seen, owed_in_vain
 from billing.cards import look_at_every_card
+from billing.drift import noticed
 from billing.models import Payment
 from billing.news import look_and_tell, tell
 from billing.providers.contract import Provider, Standing
@@ -39,7 +40,7 @@ def end_all_lapsed() -> int:
     ended, unheard, tour = 0, 0, Round()
     live = Subscription.objects.filter(status__in=Subscription.LIVE).select_related("user", "plan")
     for subscription in tour.over(live.filter(lapsed())):
-        is_heard = not subscription.provider_id or _look(subscription, tour) is not None
+        is_heard = not subscription.provider_id or _look(subscription, tour)
         with transaction.atomic():
             over = end_lapsed(subscription.user_id, is_heard=is_heard)
             for each in over:
@@ -56,7 +57,9 @@ def end_all_lapsed() -> int:
 def process_scheduled_downgrades() -> int:
     """Look where a cheaper plan should have begun by now, at midnight, whether or not an event said so."""
     due, tour = _paid().filter(downgrade_to_plan__isnull=False, current_period_end__lte=Now()), Round()
-    return sum(_look(each, tour) or False for each in tour.over(due.filter(status__in=Subscription.LIVE)))
+    for subscription in tour.over(due.filter(status__in=Subscription.LIVE)):
+        _look(subscription, tour)
+    return tour.put_right["subscription"]
 
 
 def reconcile(*, since: datetime | None = None, wait: Callable[[float], None] = time.sleep) -> int:
@@ -69,7 +72,10 @@ def reconcile(*, since: datetime | None = None, wait: Callable[[float], None] = 
     rows = _paid().filter(Q(status__in=Subscription.LIVE) | lately)
     rows = rows.filter(Q(seen_at=None) | Q(seen_at__lt=since)) if since else rows
     tour = Round(wait=wait)
-    return sum(_look(each, tour, with_payments=True) or False for each in tour.over(rows, is_paced=True))
+    looked_at = sum(_look(each, tour, with_payments=True) for each in tour.over(rows, is_paced=True))
+    if looked_at:
+        log.info("billing_reconciled", category="BILLING", looked_at=looked_at, put_right=dict(tour.put_right))
+    return tour.put_right.total()
 
 
 def _paid() -> QuerySet[Subscription]:
@@ -82,41 +88,40 @@ def _stop_dunning(tour: Round) -> None:
         tour.ask(subscription, _end_unless_paid)
 
 
-def _end_unless_paid(provider: Provider, subscription: Subscription) -> bool:
+def _end_unless_paid(provider: Provider, subscription: Subscription) -> None:
     subscription_id = subscription.provider_id or ""
     found = provider.subscription(subscription_id)
     if found is None:
         mark_over(subscription)
-        return False
+        return
     if found.standing is Standing.PAST_DUE:
         provider.cancel(subscription_id, now=True)
         log.info("unpaid_subscription_ended", provider=provider.name, subscription=str(subscription.pk))
     # Or it has been paid for in the meantime, and is given again.
-    return look_and_tell(provider, subscription_id) is not None
+    look_and_tell(provider, subscription_id)
 
 
-def _look(subscription: Subscription, tour: Round, *, with_payments: bool = False) -> bool | None:
-    """Whether something had to be put right; None where the provider could not be asked, and is asked the next time."""
-    return tour.ask(subscription, lambda provider, each: _put_right(provider, each, with_payments=with_payments))
+def _look(subscription: Subscription, tour: Round, *, with_payments: bool = False) -> bool:
+    """Put right what differs; False where the provider could not be asked, and is asked the next time."""
+
+    def look(provider: Provider, each: Subscription) -> None:
+        with noticed(each, tour.put_right):
+            _look_at_all(provider, each, with_payments=with_payments)
+
+    return tour.ask(subscription, look)
 
 
-def _put_right(provider: Provider, subscription: Subscription, *, with_payments: bool) -> bool:
-    before = (subscription.status, subscription.plan_id, subscription.current_period_end)
+def _look_at_all(provider: Provider, subscription: Subscription, *, with_payments: bool) -> None:
     begun = database_now()
     settled = look_at_subscription(provider, subscription.provider_id or "")
     if with_payments:
         _look_at_payments(provider, subscription)
     if settled is None:
         mark_seen(subscription, at=begun)
-        return False
+        return
     tell(provider, settled)
     if with_payments:
         look_at_every_card(provider, settled.subscription.user_id)
-    now = settled.subscription
-    drifted = (now.status, now.plan_id, now.current_period_end) != before
-    if drifted:
-        log.warning("subscription_drifted", subscription=str(now.pk), provider=provider.name, status=now.status)
-    return drifted
 
 
 def _look_at_payments(provider: Provider, subscription: Subscription) -> None:
