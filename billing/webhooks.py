@@ -49,9 +49,9 @@ def answer(provider: str, request: HttpRequest) -> HttpResponse:
 
 
 def _take(provider: str, request: HttpRequest) -> None:
-    require_length(request)
     told = request.META.get("CONTENT_LENGTH", "")
     try:
+        require_length(request)
         inbox.receive(provider, bounded_body(request), _headers(request))
     except Problem as problem:
         size = int(told) if told.isdecimal() else 0

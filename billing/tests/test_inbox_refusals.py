@@ -110,6 +110,10 @@ def test_it_refuses_a_signature_of_stripe_that_cannot_be_read(settings, bad):
     refuses(sender, sender.event(), {"Stripe-Signature": bad}, 400, "webhook_malformed")
 
 
+def test_it_refuses_what_does_not_say_how_long_it_is(sender):
+    refuses(sender, b"", {"Transfer-Encoding": "chunked"}, 411, "length_required")
+
+
 def test_it_refuses_what_is_too_large_without_reading_it(sender):
     body = b"x" * (5 * 1024 * 1024)
     refuses(sender, body, sender.sign(body[:10]), 413, "too_large")
