@@ -17,6 +17,7 @@ from django.db.models.functions import Least, Now, Power
 
 from billing import bell
 from billing.cards import look_at_cards_named, look_at_cards_of
+from billing.leaving import FORGOTTEN, is_somebodys
 from billing.models import BillingEvent
 from billing.news import look_and_tell
 from billing.providers import PROVIDERS
@@ -98,8 +99,14 @@ def process(event_id: UUID, *, observe: Observer = unwatched) -> bool:
         _fail(event, type(fault).__name__)
         return False
     observe("settled", event)
-    held = _of(event).update(state=state, processed_at=Now(), run_after=None, error="")
-    return bool(held)
+    return _close(event, state)
+
+
+def _close(event: BillingEvent, state: str) -> bool:
+    """What nothing follows from, or nobody here can be found by when they leave, need not be kept word for word."""
+    is_kept = state == State.PROCESSED and is_somebodys(event)
+    said = {} if is_kept else FORGOTTEN
+    return bool(_of(event).update(state=state, processed_at=Now(), run_after=None, error="", **said))
 
 
 def _of(event: BillingEvent) -> QuerySet[BillingEvent]:
@@ -189,5 +196,5 @@ def forget_bodies() -> int:
     old = BillingEvent.objects.filter(~Q(body=b""), created_at__lt=past)
     forgotten = 0
     while batch := [*old.values_list("pk", flat=True)[:AT_ONCE]]:
-        forgotten += BillingEvent.objects.filter(pk__in=batch).update(body=b"", headers={})
+        forgotten += BillingEvent.objects.filter(pk__in=batch).update(**FORGOTTEN)
     return forgotten

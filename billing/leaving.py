@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import structlog
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.db.models.functions import Now
 
 from accounts.models import Subscription, User
@@ -12,6 +12,14 @@ from billing.models import BillingEvent, Checkout, Customer, Payment, Refund
 from billing.providers import PROVIDERS
 from billing.providers.contract import Page, Provider, Standing
 from core.errors import NotConfigured, Unavailable
+
+FORGOTTEN: dict[str, Any] = {"body": b"", "headers": {}}
+# What is named in a delivery, and by which column it leads to somebody.
+NAMED: dict[str, tuple[type[Model], str]] = {
+    "subscriptions": (Subscription, "provider_id__in"), "payments": (Payment, "provider_id__in"),
+    "refunds": (Refund, "provider_id__in"), "disputes": (Payment, "disputes__has_any_keys"),
+    "card_owners": (Customer, "customer_id__in"),
+}  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +58,21 @@ def _end(provider: Provider, subscription_id: str) -> None:
         log.info("subscription_ended_with_account", provider=provider.name, subscription=subscription_id)
 
 
+def is_somebodys(event: BillingEvent) -> bool:
+    """Whether it leads to somebody here who stays: what is said in any other could be found by nobody who leaves."""
+    for kind, names in event.about.items():
+        model, column = NAMED[kind]
+        named = model._default_manager.filter(provider=event.provider, **{column: names})
+        if named.filter(user__isnull=False, user__erasure_asked_at=None).exists():
+            return True
+    return False
+
+
 def _forget_deliveries(user: User) -> None:
     """What was sent about them holds their name and address; which rows it was about may stay."""
     for provider, kind, name in _known_as(user):
         about = BillingEvent.objects.filter(~Q(body=b""), provider=provider, about__contains={kind: [name]})
-        about.update(body=b"", headers={})
+        about.update(**FORGOTTEN)
 
 
 def _known_as(user: User) -> Iterator[tuple[str, str, str]]:
@@ -63,6 +81,8 @@ def _known_as(user: User) -> Iterator[tuple[str, str, str]]:
         own = model.objects.filter(user=user, provider_id__isnull=False)
         for provider, name in own.values_list("provider", "provider_id"):
             yield provider, kind, name
+    for provider, names in Payment.objects.filter(user=user).exclude(disputes={}).values_list("provider", "disputes"):
+        yield from ((provider, "disputes", name) for name in names)
     for provider, name in Customer.objects.filter(user=user).values_list("provider", "customer_id"):
         yield provider, "card_owners", name
 

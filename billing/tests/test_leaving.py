@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Subscription, User
 from accounts.services import ERASURE_REST, erase, try_to_erase, waiting_erasures
+from billing.leaving import leave
 from billing.models import BillingEvent, Checkout, Customer, Invoice, Payment, PaymentMethod, Refund
 from billing.providers.contract import Standing
 from core.errors import NotConfigured, Unavailable, VendorProblem
@@ -125,6 +126,42 @@ def test_what_was_said_of_them_is_forgotten(api, user, either, bought):
     said = b"".join(bytes(body) for body in BillingEvent.objects.values_list("body", flat=True))
     assert user.email.encode() not in said
     assert BillingEvent.objects.filter(body=b"", about__has_key="subscriptions").exists()
+
+
+def said_of_anybody():
+    return [event.type for event in BillingEvent.objects.exclude(body=b"")]
+
+
+def test_what_is_said_of_them_afterwards_is_not_kept(api, user, either, bought):
+    """That they were cancelled, by the erasure itself: before their account is gone, and after."""
+    api.delete(ME)
+    leave(user)
+    either.deliver()
+    assert said_of_anybody() == []
+    erase(str(user.pk))
+    either.provider.refund(Payment.objects.get().provider_id, amount=None, reason="", once="late")
+    either.deliver()
+    assert BillingEvent.objects.filter(about__has_key="refunds").exists()
+    assert said_of_anybody() == []
+
+
+def test_what_was_said_of_a_dispute_is_forgotten(api, user, either, bought):
+    either.dispute(Payment.objects.get().provider_id)
+    either.deliver()
+    assert BillingEvent.objects.exclude(body=b"").filter(about__has_key="disputes").exists()
+    api.delete(ME)
+    erase(str(user.pk))
+    assert said_of_anybody() == []
+
+
+def test_what_could_be_found_by_nobody_is_not_kept(api, user, either, bought):
+    """Of each delivery that is kept, somebody here is named."""
+    known = {*Payment.objects.values_list("provider_id", flat=True), bought.provider_id}
+    known |= {*Customer.objects.values_list("customer_id", flat=True)}
+    for event in BillingEvent.objects.exclude(body=b""):
+        assert event.state == "processed"
+        assert known & {name for names in event.about.values() for name in names}
+    assert said_of_anybody()
 
 
 def test_an_export_has_all_that_was_paid(api, user, either, bought):
