@@ -51,6 +51,28 @@ def test_it_refuses_the_official_vectors_themselves_for_their_age(vector: dict[s
         check(headers | {"webhook-signature": vector["expected_signature"]}, vector["payload"].encode())
 
 
+# Made by two other implementations, which agreed.
+VECTOR = {
+    "secret": SECRET, "webhook-id": "msg_vec1", "webhook-timestamp": 1_767_225_600,
+    "payload": '{"type":"ping","timestamp":"2026-01-01T00:00:00Z","data":{"n":1}}',
+    "expected_signature": "v1,mx/azj3Vp2DXJhUrVArdBDtrS8YBW2MM8AnnU3BW5XY=",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("late", [-300, 0, 300])
+@pytest.mark.parametrize("vector", [*VECTORS["positive"], VECTOR], ids=lambda vector: vector["webhook-id"])
+def test_it_takes_the_vectors_of_others_at_their_time(
+    vector: dict[str, Any], late: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, body = vector["webhook-timestamp"], vector["payload"].encode()
+    headers = {"webhook-id": vector["webhook-id"], "webhook-timestamp": str(sent)}
+    headers["webhook-signature"] = vector["expected_signature"]
+    monkeypatch.setattr(time, "time", lambda: float(sent + late))
+    assert check(headers, body, [vector["secret"]]) == Delivery(vector["webhook-id"], datetime.fromtimestamp(sent, UTC))
+    with pytest.raises(ForgedWebhook):
+        check(headers, body + b" ", [vector["secret"]])
+
+
 @pytest.mark.parametrize("bad", [case["value"] for case in VECTORS["negative_signature_headers"]])
 def test_it_refuses_the_signatures_that_official_tests_refuse(bad: str) -> None:
     with pytest.raises(ForgedWebhook):
