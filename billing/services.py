@@ -19,11 +19,12 @@ from accounts.subscriptions import AlreadySubscribed, await_payment, leave_check
 from accounts.turns import turn
 from accounts.usage import FREE, get_user_subscription
 from billing import checkouts
-from billing.models import Customer, Invoice
+from billing.customers import as_buyer, require_own
+from billing.models import Invoice
 from billing.news import look_and_tell
 from billing.pricing import begins_now
 from billing.providers import PROVIDERS, configured
-from billing.providers.contract import Buyer, Checkout, CheckoutState, Page, Preview, Provider, Standing, Subscribed
+from billing.providers.contract import Checkout, CheckoutState, Page, Preview, Provider, Standing, Subscribed
 from billing.providers.refusals import (
     NotForSale,
     NotPaid,
@@ -142,14 +143,14 @@ def resume(user: User) -> Subscription:
 
 def open_portal(user: User) -> str:
     live, provider = _paid_one(user)
-    return provider.portal(_found(live, provider).customer_id, return_url=settings.APP_URL)
+    return provider.portal(require_own(user, provider, _found(live, provider)), return_url=settings.APP_URL)
 
 
 def update_card(user: User) -> str:
     live, provider = _paid_one(user)
     if (found := _found(live, provider)).standing is Standing.ENDED:
         raise SubscriptionEnded
-    return provider.update_card(found.id, customer_id=found.customer_id, return_url=settings.APP_URL)
+    return provider.update_card(found.id, customer_id=require_own(user, provider, found), return_url=settings.APP_URL)
 
 
 def invoice_pdf(user: User, invoice_id: UUID) -> bytes:
@@ -166,14 +167,13 @@ def _opened(url: str, pending: Subscription) -> Subscribing:
 
 
 def _open(user: User, provider: Provider, product_id: str, pending: Subscription) -> Checkout:
-    known = Customer.objects.filter(user=user, provider=provider.name).values_list("customer_id", flat=True).first()
-    buyer = Buyer(user_id=str(user.pk), email=user.email, name=user.full_name, customer_id=known or "")
+    buyer = as_buyer(user, provider.name)
     back = [f"{settings.PUBLIC_URL}{reverse(name)}" for name in ("billing-success", "billing-cancel")]
     asked = {"product_id": product_id, "ref": str(pending.pk), "success_url": back[0], "cancel_url": back[1]}
     try:
         return provider.open_checkout(buyer=buyer, once=_once(), **asked)
     except VendorRefused:
-        if not known:
+        if not buyer.customer_id:
             raise
         # Perhaps that customer is not there any more: then whoever pays becomes a new one.
         return provider.open_checkout(buyer=replace(buyer, customer_id=""), once=_once(), **asked)

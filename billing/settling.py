@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet, Sum
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, Settled, settle
 from billing.aftermath import follow_dispute, follow_refund
+from billing.customers import prefer_customer, remember_customer
 from billing.letters import owe_letter, owe_refund_letter
 from billing.models import Customer, Invoice, Payment, Refund
 from billing.providers.contract import Charged, Disputed, Provider, Refunded, Standing, Subscribed
@@ -50,11 +51,11 @@ def look_at_subscription(provider: Provider, subscription_id: str) -> Settled | 
     if user_id is None:
         log.warning("subscription_of_nobody", provider=provider.name, id=found.id, standing=found.standing)
         return None
-    _remember_customer(user_id, provider.name, found.customer_id)
+    remember_customer(user_id, provider.name, found.customer_id)
     paid = _paid(provider.name, found, begun)
     settled = settle(user_id, ref=_uuid(found.ref), paid=paid, with_it=owe_letter)
     if settled.is_news and settled.subscription.status in Subscription.LIVE:
-        _prefer_customer(user_id, provider.name, found.customer_id)
+        prefer_customer(user_id, provider.name, found.customer_id)
     return settled
 
 
@@ -180,24 +181,10 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _remember_customer(user_id: UUID, provider: str, customer_id: str) -> None:
-    if customer_id:
-        Customer.objects.bulk_create(
-            [Customer(user_id=user_id, provider=provider, customer_id=customer_id)], ignore_conflicts=True
-        )
-
-
-def _prefer_customer(user_id: UUID, provider: str, customer_id: str) -> None:
-    """Two pages that were both paid make two customers: charged are the cards of the one who has the plan."""
-    known = Customer.objects.filter(provider=provider)
-    if customer_id and not known.filter(customer_id=customer_id).exists():
-        known.filter(user=user_id).update(customer_id=customer_id, cards_seen_at=None)
-
-
 def _keep_payment(provider: str, found: Charged, begun: datetime) -> Payment:
     user_id = _owner(provider, found)
     if user_id:
-        _remember_customer(user_id, provider, found.customer_id)
+        remember_customer(user_id, provider, found.customer_id)
     with transaction.atomic():
         if user_id:
             User.objects.select_for_update(no_key=True).only("pk").get(pk=user_id)

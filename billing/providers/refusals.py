@@ -46,6 +46,12 @@ class NotPaid(Conflict):
     code = "not_paid"
 
 
+class CustomerOfAnother(Conflict):
+    """The provider keeps what you pay for with somebody else's, so its pages stay shut. Please tell our support."""
+
+    code = "customer_of_another"
+
+
 class PreviewTooOld(Conflict):
     """What was shown is some time ago: look once more at what it costs now."""
 

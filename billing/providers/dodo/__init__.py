@@ -59,7 +59,7 @@ class Dodo:
             said = _said(
                 dodo.checkout_sessions.with_raw_response.create(
                     product_cart=[{"product_id": product_id, "quantity": 1}],
-                    customer=_customer(buyer),
+                    **_customer(buyer),
                     return_url=success_url,
                     cancel_url=cancel_url,
                     metadata={"subscription_ref": ref, "user_id": buyer.user_id, "once": once},
@@ -230,10 +230,15 @@ def _if_there(ask: Callable[[Any], Any]) -> Mapping[str, Any] | None:
         raise
 
 
-def _customer(buyer: Buyer) -> dict[str, str]:
+def _customer(buyer: Buyer) -> dict[str, Any]:
+    """A new one is nobody else's: by itself Dodo takes whoever has bought with this address before, and addresses move.
+
+    https://docs.dodopayments.com/api-reference/checkout-sessions/create (feature_flags)
+    """
     if buyer.customer_id:
-        return {"customer_id": buyer.customer_id}
-    return {"email": buyer.email, **({"name": buyer.name} if buyer.name else {})}
+        return {"customer": {"customer_id": buyer.customer_id}}
+    named = {"email": buyer.email, **({"name": buyer.name} if buyer.name else {})}
+    return {"customer": named, "feature_flags": {"always_create_new_customer": True}}
 
 
 def _refund_made(dodo: Any, payment: Mapping[str, Any], once: str) -> Mapping[str, Any] | None:
