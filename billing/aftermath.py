@@ -24,7 +24,7 @@ def follow_refund(provider: Provider, refund: Refund) -> None:
 
 
 def follow_dispute(provider: Provider, payment: Payment) -> None:
-    if payment.disputed == LOST:
+    if payment.disputed == LOST and payment.lost + payment.refunded >= payment.amount:
         _end_access(provider, payment)
 
 

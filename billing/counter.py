@@ -32,6 +32,12 @@ class NotSoMuch(Invalid):
     code = "not_so_much"
 
 
+class InDispute(Conflict):
+    """Its bank holds this money, or has taken it: who gives it back as well gives it twice."""
+
+    code = "in_dispute"
+
+
 class NoProvider(Invalid):
     """Nobody is paid for this, so there is nothing to ask a provider."""
 
@@ -39,7 +45,8 @@ class NoProvider(Invalid):
 
 
 def left_of(payment: Payment) -> int:
-    return payment.amount - payment.asked_back() if payment.status in PAID else 0
+    can_be = payment.status in PAID and not payment.is_in_dispute
+    return payment.amount - payment.asked_back() if can_be else 0
 
 
 def refund(payment: Payment, *, amount: int, reason: str, seen: int) -> Refund:
@@ -54,6 +61,8 @@ def refund(payment: Payment, *, amount: int, reason: str, seen: int) -> Refund:
 
 def _refund(provider: Provider, payment: Payment, *, amount: int, reason: str, seen: int) -> Refund:
     payment.refresh_from_db()
+    if payment.is_in_dispute:
+        raise InDispute
     if payment.asked_back() != seen:
         raise GivenBackMeanwhile
     if not 0 < amount <= left_of(payment):

@@ -23,8 +23,10 @@ DEFINITIONS = {
     "ended within it. Who began and ended within one month is in neither number, nor is an erased account.",
     "Failed payments": "Those that are failed now and that we first heard of within the month. One that was paid later "
     "is paid.",
-    "Net paid": "What came in within the month, less what went back within it, whenever that had been paid. A refund "
-    "counts when we first hear of it. With taxes. Currencies are never added up.",
+    "Failed refunds": "Those that are failed now and that we first heard of within the month, even where another was "
+    "made instead.",
+    "Net paid": "What came in within the month, less what went back or was lost in a dispute within it, whenever that "
+    "had been paid. A refund or a loss counts when we first hear of it. With taxes. Currencies are never added up.",
 }
 PAID = (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED)
 
@@ -96,10 +98,11 @@ class Moved:
 
     paid: int = 0
     refunded: int = 0
+    lost: int = 0  # in disputes
 
     @property
     def net(self) -> int:
-        return self.paid - self.refunded
+        return self.paid - self.refunded - self.lost
 
 
 def by_plan() -> list[OfPlan]:
@@ -140,8 +143,13 @@ def failed_payments(month: Month) -> QuerySet[Payment]:
     return Payment.objects.filter(status=Payment.Status.FAILED, **within)
 
 
+def failed_refunds(month: Month) -> QuerySet[Refund]:
+    within = {"created_at__gte": month.start, "created_at__lt": month.end}
+    return Refund.objects.filter(status=Refund.Status.FAILED, **within)
+
+
 def moved(month: Month) -> dict[str, Moved]:
-    """By currency: what was paid and what went back."""
+    """By currency: what was paid, what went back and what was lost."""
     paid = Payment.objects.filter(status__in=PAID, paid_at__gte=month.start, paid_at__lt=month.end)
     back = Refund.objects.filter(status=Refund.Status.SUCCEEDED, created_at__gte=month.start, created_at__lt=month.end)
     found: dict[str, Moved] = defaultdict(Moved)
@@ -149,9 +157,11 @@ def moved(month: Month) -> dict[str, Moved]:
         found[row["currency"]].paid = row["total"]
     for row in _sums(back):
         found[row["currency"]].refunded = row["total"]
+    for row in _sums(Payment.objects.filter(lost_at__gte=month.start, lost_at__lt=month.end), of="lost"):
+        found[row["currency"]].lost = row["total"]
     return dict(sorted(found.items()))
 
 
-def _sums(rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
-    found: QuerySet[Any, dict[str, Any]] = rows.values("currency").annotate(total=Sum("amount")).order_by()
+def _sums(rows: QuerySet[Any], *, of: str = "amount") -> QuerySet[Any, dict[str, Any]]:
+    found: QuerySet[Any, dict[str, Any]] = rows.values("currency").annotate(total=Sum(of)).order_by()
     return found

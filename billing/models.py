@@ -91,8 +91,11 @@ class Payment(Row):
     currency = models.CharField(max_length=3)
     failure = models.CharField(max_length=60, blank=True)
     disputed = models.CharField(max_length=10, blank=True, help_text="open, won, lost or closed; empty: never.")
-    # Of each dispute, how it was found and when that look began: there may be two, and the worst of them stands above.
+    # Of each dispute, how it was found, when that look began and what is lost by it: there may be two, and the worst
+    # of them stands above.
     disputes = models.JSONField(default=dict, editable=False)
+    lost = models.BigIntegerField(default=0, help_text="How much of it disputes have taken.")
+    lost_at = models.DateTimeField(null=True, help_text="When we first heard of that.")
     paid_at = models.DateTimeField(null=True)
     # When the look began that found it so: what an earlier look found is older.
     seen_at = models.DateTimeField()
@@ -109,15 +112,26 @@ class Payment(Row):
             models.Index("user", "created_at", "id", name="payments_of_user"),
             models.Index("status", "paid_at", name="payments_by_status"),
             models.Index("status", "created_at", "id", name="payments_by_status_age"),
+            models.Index("lost_at", condition=Q(lost_at__isnull=False), name="payments_lost"),
         ]
 
     def __str__(self) -> str:
         return self.provider_id
 
+    @property
+    def is_in_dispute(self) -> bool:
+        """Its bank holds the money, or has taken it: whoever gave it back as well would give it twice."""
+        return self.disputed in ("open", "lost")
+
     def asked_back(self) -> int:
         """How much has gone back of it, or is on its way."""
-        going = self.refunds.exclude(status=Refund.Status.FAILED).aggregate(total=Sum("amount"))["total"] or 0
-        return max(going, self.refunded)
+        return max(self.share_of(self.refunds.exclude(status=Refund.Status.FAILED)), self.refunded)
+
+    def share_of(self, refunds: "models.QuerySet[Refund]") -> int:
+        """How much of it they are. In another currency only a whole one tells that: rates are the provider's."""
+        if refunds.filter(partial=False).exclude(currency=self.currency).exists():
+            return self.amount
+        return refunds.filter(currency=self.currency).aggregate(total=Sum("amount"))["total"] or 0
 
     def count_failed_refunds(self) -> int:
         """After one that failed, the next has to be another one to its provider."""

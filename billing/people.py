@@ -8,7 +8,7 @@ from billing.models import Customer, Invoice, Payment, PaymentMethod, Refund
 def payments_of(user: User) -> Rows:
     return Payment.objects.filter(user=user).order_by("id").values(
         "id", "provider", "provider_id", "subscription_id", "status", "reason", "amount", "tax", "refunded", "currency",
-        "failure", "disputed", "paid_at", "created_at",
+        "failure", "disputed", "lost", "paid_at", "created_at",
     )  # fmt: skip
 
 

@@ -11,11 +11,11 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import Paid, Settled, settle
-from billing.aftermath import follow_dispute, follow_refund
+from billing.aftermath import LOST, follow_dispute, follow_refund
 from billing.customers import prefer_customer, remember_customer
 from billing.letters import owe_letter, owe_refund_letter
 from billing.models import Customer, Invoice, Payment, Refund
@@ -24,13 +24,14 @@ from core.errors import Missing, NotConfigured
 
 Status = Subscription.Status
 STATES = {
+    "pending": Payment.Status.PENDING,
     "processing": Payment.Status.PROCESSING,
     "succeeded": Payment.Status.SUCCEEDED,
     "failed": Payment.Status.FAILED,
     "cancelled": Payment.Status.CANCELED,
 }
 # How a dispute stands, by what it costs.
-WORST_FIRST = ("lost", "open", "closed", "won")
+WORST_FIRST = (LOST, "open", "closed", "won")
 
 log = structlog.get_logger(__name__)
 
@@ -221,32 +222,52 @@ def keep_refund(provider: str, found: Refunded, begun: datetime) -> Refund:
     with transaction.atomic():
         payment = Payment.objects.select_for_update().get(provider=provider, provider_id=found.payment_id)
         row = Refund.objects.filter(provider=provider, provider_id=found.id).first()
+        before = row.status if row else ""
         row = row or Refund(provider=provider, provider_id=found.id, payment=payment, seen_at=begun)
         if row.seen_at <= begun:
             row.user_id, row.amount, row.seen_at = payment.user_id, found.amount, begun
-            is_news, row.status = row._state.adding, Refund.Status[found.status.upper()]
-            row.currency, row.partial, row.reason = found.currency.upper(), found.partial, found.reason[:300]
+            row.status, row.currency = Refund.Status[found.status.upper()], found.currency.upper()
+            row.partial, row.reason = found.partial, found.reason[:300]
             row.save()
-            if is_news and row.status != Refund.Status.FAILED:
+            if not before and row.status != Refund.Status.FAILED:
                 owe_refund_letter(row)
         _count_refunds(payment)
-        return row
+    _tell_staff(row, before)
+    return row
+
+
+def _tell_staff(refund: Refund, before: str) -> None:
+    """Of what only they can put right: its owner may have read that it went back, or the books do not add up."""
+    said = {"refund": str(refund.pk), "payment": str(refund.payment_id), "provider": refund.provider}
+    if refund.status == Refund.Status.FAILED and before != Refund.Status.FAILED:
+        log.error("refund_failed", **said)
+    if not before and refund.partial and refund.currency != refund.payment.currency:
+        log.error("refund_in_another_currency", currency=refund.currency, **said)
 
 
 def keep_dispute(provider: str, found: Disputed, begun: datetime) -> Payment:
     """What an earlier look found is older, and of several disputes of one payment the worst stands."""
     with transaction.atomic():
         payment = Payment.objects.select_for_update().get(provider=provider, provider_id=found.payment_id)
-        _, seen_at = payment.disputes.get(found.id, ("", ""))
+        _, seen_at, _ = payment.disputes.get(found.id, ("", "", 0))
         if not seen_at or datetime.fromisoformat(seen_at) <= begun:
-            payment.disputes[found.id] = [found.status, begun.isoformat()]
-            payment.disputed = min((status for status, _ in payment.disputes.values()), key=WORST_FIRST.index)
-            payment.save(update_fields=["disputes", "disputed"])
+            payment.disputes[found.id] = [found.status, begun.isoformat(), _lost(payment, found)]
+            payment.disputed = min((status for status, *_ in payment.disputes.values()), key=WORST_FIRST.index)
+            payment.lost = min(sum(lost for *_, lost in payment.disputes.values()), payment.amount)
+            payment.lost_at = (payment.lost_at or begun) if payment.lost else None
+            payment.save(update_fields=["disputes", "disputed", "lost", "lost_at"])
         return payment
 
 
+def _lost(payment: Payment, found: Disputed) -> int:
+    """In the payment's currency: what is told in another one is taken for all of it, for rates are the provider's."""
+    if found.status != LOST:
+        return 0
+    return found.amount if found.currency.upper() == payment.currency else payment.amount
+
+
 def _count_refunds(payment: Payment) -> None:
-    done = payment.refunds.filter(status=Refund.Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or 0
+    done = payment.share_of(payment.refunds.filter(status=Refund.Status.SUCCEEDED))
     payment.refunded = min(done, payment.amount)
     if payment.refunded and payment.refunded == payment.amount:
         payment.status = Payment.Status.REFUNDED

@@ -52,6 +52,9 @@ def _return(provider: Provider, payment: Payment) -> bool:
         failed = payment.count_failed_refunds()
         if payment.asked_back() >= payment.amount:
             return True
+        if payment.is_in_dispute:
+            # Its bank decides; what is lost has gone back that way.
+            return payment.lost + payment.asked_back() >= payment.amount
         if failed >= MOST_TRIES:
             return False
         try:

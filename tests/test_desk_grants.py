@@ -27,7 +27,7 @@ def day():
 
 
 def grant(client, user, **form):
-    return client.post(PEOPLE, {"action": "grant_plan", "_selected_action": [str(user.pk)], **form})
+    return client.post(PEOPLE, {"action": "grant_plan", "_selected_action": [str(user.pk)]} | form)
 
 
 def said(answer):
@@ -69,13 +69,14 @@ def test_who_pays_for_a_plan_is_left_alone_and_that_is_said(desk, user, pro, day
     assert not LogEntry.objects.exists()
 
 
-def test_it_takes_a_permission_of_its_own(user, pro, day):
+@pytest.mark.parametrize("action", ["grant_plan", "change_plan"])
+def test_it_takes_a_permission_of_its_own(user, pro, day, action):
     clerk = User.objects.create_user("clerk@example.com", "a long password", is_staff=True)
     names = ["view_user", "change_user", "change_subscription"]
     clerk.user_permissions.set(Permission.objects.filter(codename__in=names))
     client = Client()
     client.force_login(clerk)
-    form = {"plan": pro.pk, "last_day": f"{day}", "confirmed": "yes"}
+    form = {"action": action, "plan": pro.pk, "last_day": f"{day}", "confirmed": "yes"}
     grant(client, user, **form)
     assert get_user_subscription(user).plan.slug == "free"
     clerk.user_permissions.add(Permission.objects.get(codename="grant_subscription"))

@@ -138,14 +138,11 @@ class UserAdmin(DjangoUserAdmin, RowAdmin):  # type: ignore[type-arg,misc]
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
-    def has_plan_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accounts.change_subscription")
-
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         ensure_live_subscription(obj)
 
-    @admin.action(description="Change the plan", permissions=["plan"])
+    @admin.action(description="Change the plan", permissions=["grant"])
     def change_plan(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         users = list(queryset)
         form = PlanAsked(request.POST if "confirmed" in request.POST else None)

@@ -54,14 +54,14 @@ class PaymentAdmin(MoneyAdmin):
 
     list_display = ["created_at", "user", "sum_of", "status", "reason", "failure", "disputed", "provider", "paid_at"]
     list_filter = [
-        ("created_at", Between), ("paid_at", Between), one_of("status", Payment.Status.values),
+        ("created_at", Between), ("paid_at", Between), ("lost_at", Between), one_of("status", Payment.Status.values),
         one_of("currency", currencies),
     ]  # fmt: skip
     list_select_related = ["user"]
     search_fields = ["id", "provider_id", "subscription__pk", *BY_PERSON]
     search_help_text = PERSON
     exclude = ("refunding_until",)
-    told_by = {"amount": "sum_of", "tax": "tax_of", "refunded": "given_back"}
+    told_by = {"amount": "sum_of", "tax": "tax_of", "refunded": "given_back", "lost": "lost_of"}
     shown = {"refunds": "billing.view_refund", "events": "billing.view_billingevent"}
     actions = ["refund", "look_again"]
     nothing = "Payments show here as soon as somebody has paid."
@@ -73,6 +73,10 @@ class PaymentAdmin(MoneyAdmin):
     @admin.display(description="given back")
     def given_back(self, payment: Payment) -> str:
         return told(payment.refunded, payment.currency)
+
+    @admin.display(description="lost in disputes")
+    def lost_of(self, payment: Payment) -> str:
+        return told(payment.lost, payment.currency)
 
     @admin.display(description="refunds")
     def refunds(self, payment: Payment) -> str:
@@ -107,13 +111,14 @@ class PaymentAdmin(MoneyAdmin):
 
     def _refund(self, request: HttpRequest, payment: Payment, asked: dict[str, Any]) -> None:
         wanted = told(asked["amount"], payment.currency)
+        # Before: where this process ends halfway, money that has moved still has somebody's name to it.
+        self.note(request, [payment], f"Asked to give {wanted} back: {asked['reason']}")
         try:
             found = counter.refund(payment, amount=asked["amount"], reason=asked["reason"], seen=asked["seen"])
         except Problem as problem:
             self.message_user(request, f"{problem.message} ({problem.code})", messages.ERROR)
-            # Whether it was done is not known: who tried is.
             because = problem.details.get("because", problem.code)
-            self.note(request, [payment], f"Tried to give {wanted} back: {because}.")
+            self.note(request, [payment], f"Not known to have given {wanted} back: {because}.")
             return
         given = told(found.amount, found.currency)
         self.note(request, [payment], f"Gave {given} back: {asked['reason']}")
@@ -136,6 +141,8 @@ def _with_amount(payment: Any) -> str:
 
 
 def _why_not(payment: Payment) -> str:
+    if payment.is_in_dispute:
+        return f"{counter.InDispute().message} (dispute: {payment.disputed})"
     if payment.status in counter.PAID:
         return "All of it was given back, or is on its way."
     return f"It was not paid ({payment.get_status_display()}), so there is nothing to give back."

@@ -26,7 +26,7 @@ class Listed:
     """As much of a payment, a refund or a dispute as every provider's list shows."""
 
     id: str
-    status: str  # of a payment: "processing", "succeeded", "failed" or "cancelled"
+    status: str  # of a payment: "pending" (it waits for somebody), "processing", "succeeded", "failed" or "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

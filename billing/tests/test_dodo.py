@@ -118,6 +118,14 @@ def test_a_purchase_that_is_under_way_can_be_read(dodo):
     assert (pending.standing, pending.was_paid, pending.ref) == (Standing.PENDING, False, "ours-1")
     payment: Any = Dodo().payment(payment_id)
     assert (payment.status, payment.paid_at, payment.invoice_id) == ("processing", None, "")
+    for status, told in [
+        (None, "pending"),
+        ("requires_customer_action", "pending"),
+        ("requires_capture", "processing"),
+    ]:
+        dodo.books.payments[payment_id]["status"] = status
+        waiting: Any = Dodo().payment(payment_id)
+        assert waiting.status == told
     dodo.settle(payment_id)
     paid_for: Any = Dodo().subscription(subscription_id)
     assert (paid_for.standing, paid_for.was_paid) == (Standing.ACTIVE, True)

@@ -155,7 +155,7 @@ def test_a_whole_refund_that_does_not_say_its_amount_is_the_payments(dodo):
     ("how", "status"),
     [
         ("opened", "open"), ("challenged", "open"), ("won", "won"), ("lost", "lost"), ("accepted", "lost"),
-        ("expired", "closed"), ("cancelled", "closed"),
+        ("expired", "lost"), ("cancelled", "closed"),
     ],
 )  # fmt: skip
 def test_a_dispute_can_be_read(dodo, how, status):

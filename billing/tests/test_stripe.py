@@ -121,7 +121,7 @@ def test_a_period_is_not_paid_while_its_invoice_is_a_draft(stripe):
     found = current(stripe)
     assert (found.standing, found.was_paid, found.period_start) == (Standing.ACTIVE, False, first.period_end)
     assert [payment.reason for payment in Stripe().payments(found.id)] == ["new"]
-    assert Stripe().payment(draft["id"]).status == "processing"
+    assert Stripe().payment(draft["id"]).status == "pending"
 
 
 def test_a_renewal_that_fails_is_owed_since_then_and_may_be_made_up_for(stripe):

@@ -21,6 +21,7 @@ Status = Subscription.Status
 # In the order of how sure the money is.
 STATES = {Status.ACTIVE: "active", Status.CANCELING: "canceling", Status.PAST_DUE: "past due", Status.TRIAL: "trial"}
 MOST = 20
+FAILED = Refund.Status.FAILED
 
 
 def show(request: HttpRequest) -> HttpResponse:
@@ -32,7 +33,7 @@ def show(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Figures",
         "month": month,
-        "cards": [*_recurring(plans), _churn(month), *_net(moved, month), _failed(month)],
+        "cards": [*_recurring(plans), _churn(month), *_net(moved, month), _failed(month), _failed_refunds(month)],
         "states": [*STATES.values()],
         "plans": [_row(each) for each in plans],
         "moved": [_moved(currency, each, month) for currency, each in moved.items()],
@@ -48,7 +49,8 @@ def at_a_glance(now: datetime) -> dict[str, Any]:
     month, page = Month.of(now), reverse("admin:money")
     mrr = figures.in_a_month(figures.by_plan())
     value = " + ".join(told(worth, currency) for currency, worth in mrr.items()) or "-"
-    return {"cards": [Card("MRR", value, "what active plans bring in a month", page), _failed(month)]}
+    mrr_card = Card("MRR", value, "what active plans bring in a month", page)
+    return {"cards": [mrr_card, _failed(month), _failed_refunds(month)]}
 
 
 def deliveries(now: datetime) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def _churn(month: Month) -> Card:
 
 def _net(moved: dict[str, figures.Moved], month: Month) -> list[Card]:
     return [
-        Card("Net paid", told(each.net, currency), f"{told(each.refunded, currency)} went back", _paid(currency, month))
+        Card("Net paid", told(each.net, currency), _gone(each, currency), _paid(currency, month))
         for currency, each in moved.items()
     ] or [Card("Net paid", "-", "nothing was paid")]
 
@@ -87,6 +89,16 @@ def _net(moved: dict[str, figures.Moved], month: Month) -> list[Card]:
 def _failed(month: Month) -> Card:
     count = figures.failed_payments(month).count()
     return Card("Failed payments", f"{count:,}", f"first heard of in {month}", _failures(month), bad=count > 0)
+
+
+def _gone(each: figures.Moved, currency: str) -> str:
+    lost = f", {told(each.lost, currency)} was lost in disputes" if each.lost else ""
+    return f"{told(each.refunded, currency)} went back{lost}"
+
+
+def _failed_refunds(month: Month) -> Card:
+    count, link = figures.failed_refunds(month).count(), _within(Refund, "created_at", month, status=FAILED)
+    return Card("Failed refunds", f"{count:,}", f"first heard of in {month}", link, bad=count > 0)
 
 
 def _latest_failed(month: Month) -> list[Payment]:
@@ -114,6 +126,8 @@ def _moved(currency: str, each: figures.Moved, month: Month) -> dict[str, str]:
         "paid_link": _paid(currency, month),
         "refunded": told(each.refunded, currency),
         "refunded_link": _refunded(currency, month),
+        "lost": told(each.lost, currency),
+        "lost_link": _within(Payment, "lost_at", month, currency=currency),
         "net": told(each.net, currency),
     }
 

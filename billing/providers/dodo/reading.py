@@ -34,11 +34,11 @@ STANDINGS = {
     "failed": Standing.ENDED,
     "expired": Standing.ENDED,
 }
-# https://docs.dodopayments.com/api-reference/payments/get-payments-1 (status); null is one that has not begun.
-PAYMENTS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "cancelled"}
-UNDER_WAY = "processing"
 # Of a checkout: nothing was tried yet, or somebody is at it; and what leaves a page that is of no use any more.
 STILL_OPEN = {"", "requires_payment_method", "requires_confirmation", "requires_customer_action"}
+# https://docs.dodopayments.com/api-reference/payments/get-payments-1 (status); null is one that has not begun.
+ENDS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "cancelled"}
+PAYMENTS, UNDER_WAY = ENDS | dict.fromkeys(STILL_OPEN, "pending"), "processing"
 USED_UP = {"failed", "cancelled"}
 REASONS = {"new": "new", "renewal": "renewal", "plan_change": "plan_change"}
 # https://docs.dodopayments.com/api-reference/refunds/get-refunds-1 (status)
@@ -50,7 +50,7 @@ DISPUTES = {
     "dispute_won": "won",
     "dispute_lost": "lost",
     "dispute_accepted": "lost",
-    "dispute_expired": "closed",
+    "dispute_expired": "lost",  # nobody answered in time
     "dispute_cancelled": "closed",
 }
 

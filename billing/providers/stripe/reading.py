@@ -156,13 +156,14 @@ def subscription_details(invoice: Row) -> Row:
 
 
 def charge_status(row: Row) -> str:
-    """Of an open invoice only the payment knows whether it failed or is under way."""
+    """Of an open invoice only the payment knows whether it failed, is under way, or waits for somebody."""
     status = text(row.get("status"))
     if status == "open":
         intent = text(entry(intent_of(row)).get("status"))
-        has_failed = bool(row.get("attempted")) and intent not in {"processing", "requires_action"}
-        return "failed" if has_failed else "processing"
-    known = {"draft": "processing", "paid": "succeeded", "uncollectible": "failed", "void": "cancelled"}
+        if intent in {"processing", "requires_action"} or not row.get("attempted"):
+            return "processing" if intent == "processing" else "pending"
+        return "failed"
+    known = {"draft": "pending", "paid": "succeeded", "uncollectible": "failed", "void": "cancelled"}
     if status not in known:
         raise invalid("status")
     return known[status]
