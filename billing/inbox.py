@@ -3,7 +3,7 @@
 An event is a hint. Whatever it names is looked at where it is now, so copies, late ones and any order end the same.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import DurationField, F, Q, QuerySet, Value
 from django.db.models.functions import Least, Now, Power
 
+from accounts.subscriptions import Settled
 from billing import bell
 from billing.cards import look_at_cards_named, look_at_cards_of
 from billing.leaving import FORGOTTEN, is_somebodys
@@ -22,8 +23,8 @@ from billing.models import BillingEvent
 from billing.news import look_and_tell
 from billing.providers import PROVIDERS
 from billing.providers.contract import Decision, Hint, Provider
-from billing.settling import look_at_dispute, look_at_payment, look_at_refund
-from billing.storing import insert, store
+from billing.settling import NotShownYet, look_at_dispute, look_at_payment, look_at_refund
+from billing.storing import insert, revive, store
 from core.errors import NotConfigured, Problem
 from core.ids import uuid7
 from core.queue import count_waiting, enqueue
@@ -35,6 +36,8 @@ Observer = Callable[[str, BillingEvent], None]
 # Doubled each time, up to the longest: a provider that is away for a day costs nothing but patience.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
 MOST_ATTEMPTS = 40
+# So often what an event names has to be there, five minutes in all: after that the provider is believed that it is not.
+INSISTS = 5
 AT_ONCE = 1_000
 
 log = structlog.get_logger(__name__)
@@ -52,10 +55,12 @@ def receive(provider_name: str, body: bytes, headers: Mapping[str, str]) -> bool
     # Nobody else can write into a transaction that is somebody's own, or may be told of what is in it before it ends.
     is_theirs = connection.in_atomic_block
     is_new = bool(insert([row])) if is_theirs else store(row)
-    if is_new and is_theirs:
-        transaction.on_commit(partial(bell.ring, row[0]))
-    elif is_new:
-        bell.ring(row[0])
+    # Given up here, and sent anew by somebody there, who has read that it was not heeded.
+    due = row[0] if is_new else revive(provider.name, hint.id)
+    if due and is_theirs:
+        transaction.on_commit(partial(bell.ring, due))
+    elif due:
+        bell.ring(due)
     return is_new
 
 
@@ -123,18 +128,28 @@ def _act_on(event: BillingEvent) -> str:
     decision = provider.decisions.get(event.type, Decision.IGNORED)
     if decision != Decision.HANDLED:
         return State.RECORDED if decision == Decision.RECORDED else State.IGNORED
-    # Subscriptions first: a payment's row then finds the one it is for. Cards last: nothing waits for them.
-    settled = [look_and_tell(provider, each) for each in event.about.get("subscriptions", ())]
-    for kind, look in LOOKS.items():
-        for each in event.about.get(kind, ()):
-            look(provider, each)
-    look_at_cards_of(provider, *filter(None, settled))
+    found = [*_look_at_all(provider, event)]
+    # Cards last: nothing waits for them.
+    look_at_cards_of(provider, *(each for each in found if isinstance(each, Settled)))
     look_at_cards_named(provider, event.about.get("card_owners", ()))
+    if hidden := [each for each in found if isinstance(each, NotShownYet)]:
+        raise hidden[0]
     return State.PROCESSED
 
 
-LOOKS: dict[str, Callable[[Provider, str], object]] = {
-    "payments": look_at_payment, "refunds": look_at_refund, "disputes": look_at_dispute,
+def _look_at_all(provider: Provider, event: BillingEvent) -> Iterator[object]:
+    """What is not shown is looked for again some minutes long; what is, does not wait for that."""
+    for kind, look in LOOKS.items():
+        for each in event.about.get(kind, ()):
+            try:
+                yield look(provider, each, insists=event.attempts <= INSISTS)
+            except NotShownYet as problem:
+                yield problem
+
+
+# Subscriptions first: a payment's row then finds the one it is for.
+LOOKS: dict[str, Callable[..., object]] = {
+    "subscriptions": look_and_tell, "payments": look_at_payment, "refunds": look_at_refund, "disputes": look_at_dispute,
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def tell(provider: Provider, settled: Settled) -> None:
         close_unwanted(subscription.user)
 
 
-def look_and_tell(provider: Provider, subscription_id: str) -> Settled | None:
-    if settled := look_at_subscription(provider, subscription_id):
+def look_and_tell(provider: Provider, subscription_id: str, *, insists: bool = False) -> Settled | None:
+    if settled := look_at_subscription(provider, subscription_id, insists=insists):
         tell(provider, settled)
     return settled

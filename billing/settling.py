@@ -42,12 +42,22 @@ class OwnerUnknown(Missing):
     code = "owner_unknown"
 
 
-def look_at_subscription(provider: Provider, subscription_id: str) -> Settled | None:
-    """None where the provider has none, one that nobody has paid for yet, or one of somebody who was erased."""
+class NotShownYet(Missing):
+    """The provider tells of this, and does not show it yet as it says."""
+
+    code = "not_shown_yet"
+    retryable = True
+
+
+def look_at_subscription(provider: Provider, subscription_id: str, *, insists: bool = False) -> Settled | None:
+    """None where the provider has none, one that nobody has paid for yet, or one of somebody who was erased.
+
+    Who insists has been told of it by the provider, whose own servers may not all have heard: the first two raise.
+    """
     begun = database_now()
     found = provider.subscription(subscription_id)
     if found is None or found.standing == Standing.PENDING:
-        return None
+        return _hidden(insists)
     user_id = _owner(provider.name, found)
     if user_id is None:
         log.warning("subscription_of_nobody", provider=provider.name, id=found.id, standing=found.standing)
@@ -60,17 +70,17 @@ def look_at_subscription(provider: Provider, subscription_id: str) -> Settled | 
     return settled
 
 
-def look_at_payment(provider: Provider, payment_id: str) -> Payment | None:
+def look_at_payment(provider: Provider, payment_id: str, *, insists: bool = False) -> Payment | None:
     begun = database_now()
     found = provider.payment(payment_id)
-    return _keep_payment(provider.name, found, begun) if found else None
+    return _keep_payment(provider.name, found, begun) if found else _hidden(insists)
 
 
-def look_at_refund(provider: Provider, refund_id: str) -> Refund | None:
+def look_at_refund(provider: Provider, refund_id: str, *, insists: bool = False) -> Refund | None:
     begun = database_now()
     found = provider.refund_state(refund_id)
     if found is None:
-        return None
+        return _hidden(insists)
     is_known = Payment.objects.filter(provider=provider.name, provider_id=found.payment_id).exists()
     # What was given back may have been paid for something that is not ours.
     if not (is_known or (found.payment_id and look_at_payment(provider, found.payment_id))):
@@ -80,14 +90,21 @@ def look_at_refund(provider: Provider, refund_id: str) -> Refund | None:
     return refund
 
 
-def look_at_dispute(provider: Provider, dispute_id: str) -> Payment | None:
+def look_at_dispute(provider: Provider, dispute_id: str, *, insists: bool = False) -> Payment | None:
     begun = database_now()
     found = provider.dispute(dispute_id)
-    if found is None or look_at_payment(provider, found.payment_id) is None:
+    if found is None:
+        return _hidden(insists)
+    if look_at_payment(provider, found.payment_id) is None:
         return None
     payment = keep_dispute(provider.name, found, begun)
     follow_dispute(provider, payment)
     return payment
+
+
+def _hidden(insists: bool) -> None:
+    if insists:
+        raise NotShownYet
 
 
 def database_now() -> datetime:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +20,19 @@ from core.statements import ask
 # In one statement: each number of rows is one of its own to PostgreSQL, which keeps it prepared.
 MOST = 16
 # What is given for each: the event's id, its provider, delivery id, type, body, headers, and what it is about.
+DELIVERY = itemgetter(1, 2)
 ROW = "(%s, %s, %s, %s, %s, %s, %s, now(), 'received', 0, now(), '')"
 # It answers the ids of those that are new.
 INSERT = """
 INSERT INTO billing_billingevent
     (id, provider, delivery_id, type, body, headers, about, created_at, state, attempts, run_after, error)
 VALUES {rows} ON CONFLICT DO NOTHING RETURNING id
+"""
+
+# One that was given up waits anew. Only of copies: whatever is new is stored by the one statement above.
+REVIVE = """
+UPDATE billing_billingevent SET state = 'received', attempts = 0, run_after = now(), error = ''
+WHERE provider = %s AND delivery_id = %s AND state = 'failed' RETURNING id
 """
 
 
@@ -71,7 +79,14 @@ def _statement(count: int) -> str:
 
 
 def insert(rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
-    return {found for (found,) in ask(_statement(len(rows)), [value for row in rows for value in row])}
+    """Everywhere in one order: two processes with the same copies would else wait for each other."""
+    in_order = sorted(rows, key=DELIVERY)
+    return {found for (found,) in ask(_statement(len(rows)), [value for row in in_order for value in row])}
+
+
+def revive(provider: str, delivery_id: str) -> UUID | None:
+    """The event's id, where it was given up."""
+    return next((found for (found,) in ask(REVIVE, [provider, delivery_id])), None)
 
 
 store = Storing().store

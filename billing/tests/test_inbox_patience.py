@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings as configured
+from django.core.management import call_command
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -76,6 +77,34 @@ def test_what_was_given_up_is_tried_as_often_again_when_it_is_replayed(api, user
     wait_is_over()
     work()
     assert Payment.objects.get().status == "SUCCEEDED"
+
+
+def test_what_was_given_up_is_heeded_when_its_provider_sends_it_again(api, user, either):
+    either.pay(either.open(api))
+    events = either.take()
+    for event in events:
+        assert either.send(event) == 200
+    either.sandbox.fail("*", times=-1, status=403)
+    BillingEvent.objects.update(attempts=inbox.MOST_ATTEMPTS - 1)
+    work()
+    either.sandbox.reset()
+    kept = BillingEvent.objects.count()
+    for event in events:
+        assert either.send(event) == 200
+    assert (inbox.count_given_up(), BillingEvent.objects.count()) == (0, kept)
+    work()
+    assert states() <= {"processed", "recorded", "ignored"}
+    assert get_user_plan(user).slug == "pro"
+    either.send(events[0])
+    assert "received" not in states()
+
+
+def test_a_replay_by_command_leaves_a_line_in_the_log(caplog):
+    event = BillingEvent.objects.create(provider="dodo", delivery_id="msg_1", type="payout.failed", state="failed")
+    call_command("replay_billing_events", "--failed")
+    assert BillingEvent.objects.get().state == "received"
+    [said] = [record.getMessage() for record in caplog.records if "billing_events_replayed" in record.getMessage()]
+    assert str(event.pk) in said
 
 
 def test_whoever_held_it_before_a_replay_writes_nothing(api, user, either):

@@ -81,6 +81,15 @@ def test_of_copies_that_come_together_one_is_new():
     assert BillingEvent.objects.count() == 3
 
 
+def test_those_that_come_together_are_written_in_one_order_everywhere():
+    """Two processes that write the same copies in two orders would each wait for what the other has."""
+    for each in store_at_once([row("msg_0"), *(row(f"msg_{number}") for number in (3, 1, 4, 2))]):
+        assert each.result()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT delivery_id FROM billing_billingevent ORDER BY ctid")
+        assert [name for (name,) in cursor.fetchall()] == ["msg_0", "msg_1", "msg_2", "msg_3", "msg_4"]
+
+
 def test_one_that_cannot_be_stored_is_nobody_elses_trouble():
     first, bad, good, other = store_at_once([row(), row(kind="nu\x00l"), row("msg_1"), row("msg_2")])
     assert [each.result() for each in (first, good, other)] == [True] * 3

@@ -4,10 +4,16 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.core.management.base import BaseCommand
 
 from billing.inbox import replay
 from billing.models import BillingEvent
+
+# Named in the log; of more than these it tells how many.
+MOST = 50
+
+log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -23,4 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, failed: bool, ids: list[UUID] | None, **options: Any) -> None:
         named = BillingEvent.objects.filter(pk__in=ids or [])
         events = BillingEvent.objects.filter(state=BillingEvent.State.FAILED) if failed else named
-        self.stdout.write(f"{replay(events)} events are processed again.")
+        again = [*events.values_list("pk", flat=True)]
+        count = replay(BillingEvent.objects.filter(pk__in=again))
+        # Of the desk's the history tells; a command leaves none but this.
+        log.warning("billing_events_replayed", count=count, failed=failed, ids=[str(each) for each in again[:MOST]])
+        self.stdout.write(f"{count} events are processed again.")
