@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import Subscription
 from core.errors import UNCLEAR, Conflict
 
-# Longer than all that one change asks of a provider.
-LEASE = timedelta(minutes=2)
+# So many calls one change asks of a provider at most: an upgrade looks, charges, looks what was planned, takes that off
+# with four, and looks what has come of it; the ninth is for our own statements.
+MOST_CALLS = 9
 # What was not answered, or by a gateway only, may still be carried out.
 AFTERMATH = timedelta(seconds=15)
 
@@ -29,8 +31,7 @@ class ChangeUnderWay(Conflict):
 @contextmanager
 def turn(subscription: Subscription) -> Iterator[None]:
     row = Subscription.objects.filter(pk=subscription.pk)
-    is_free = Q(changing_until=None) | Q(changing_until__lte=Now())
-    if not row.filter(is_free).update(changing_until=Now() + LEASE):
+    if not row.filter(is_free()).update(changing_until=Now() + lease()):
         raise ChangeUnderWay(retry_after=_rest(row))
     # Only as long as it is ours: one that took too long has lost it, perhaps to another.
     ours = row.filter(changing_until=row.values_list("changing_until", flat=True).get())
@@ -43,6 +44,15 @@ def turn(subscription: Subscription) -> Iterator[None]:
         ours.update(changing_until=None)
         raise
     ours.update(changing_until=None)
+
+
+def is_free() -> Q:
+    return Q(changing_until=None) | Q(changing_until__lte=Now())
+
+
+def lease() -> timedelta:
+    """Longer than all that one change asks, however slowly it is answered."""
+    return timedelta(seconds=MOST_CALLS * max(settings.STRIPE_SECONDS, settings.DODO_SECONDS))
 
 
 def _rest(row: QuerySet[Subscription]) -> float:

@@ -1,6 +1,8 @@
 """What staff do about money that only its provider can do: each verb asks there, and then looks at what came of it."""
 
 from accounts.models import Subscription
+from accounts.turns import turn
+from billing import changing
 from billing.cards import look_at_every_card
 from billing.models import Payment, Refund
 from billing.news import tell
@@ -75,10 +77,10 @@ def _refund(provider: Provider, payment: Payment, *, amount: int, reason: str, s
 
 def cancel(subscription: Subscription, *, now: bool) -> Subscription:
     """Have nothing charged any more, from now or from the period's end; what is paid for is given either way."""
-    provider, subscription_id = _provider(subscription.provider), subscription.provider_id or ""
-    if subscription.downgrade_to_plan_id and not now:
-        provider.undo_scheduled_change(subscription_id)
-    provider.cancel(subscription_id, now=now)
+    provider = _provider(subscription.provider)
+    with turn(subscription):
+        # As it is by now: its owner may have changed it before it was our turn.
+        changing.end(Subscription.objects.get(pk=subscription.pk), provider, now=now)
     return look_again(subscription)
 
 

@@ -5,7 +5,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Sum
 
-from accounts.models import Subscription
+from accounts.models import Plan, Subscription
 from core.models import Row
 
 
@@ -42,6 +42,17 @@ class Checkout(Row):
 
     def __str__(self) -> str:
         return self.provider_id
+
+
+class Wish(Row):
+    """What is wanted of a subscription while several calls make it so; see `billing/wishes.py`."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="wishes")
+    # It is charged and goes on; or none: something else than before shall come at the end of the period.
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id}: {self.plan or 'not as it is'}"
 
 
 class PaymentMethod(Row):

@@ -18,7 +18,7 @@ from accounts.models import Plan, Subscription, User
 from accounts.subscriptions import AlreadySubscribed, await_payment, leave_checkout
 from accounts.turns import turn
 from accounts.usage import FREE, get_user_subscription
-from billing import checkouts
+from billing import changing, checkouts
 from billing.customers import as_buyer, require_own
 from billing.models import Invoice
 from billing.news import look_and_tell
@@ -34,7 +34,6 @@ from billing.providers.refusals import (
     SubscriptionEnded,
 )
 from core.errors import Missing, NotConfigured, Problem, VendorRefused
-from core.ids import uuid7
 
 # So long what a preview showed is charged: the rest of the period hardly changes meanwhile.
 PREVIEW_HOLDS = timedelta(minutes=10)
@@ -91,24 +90,25 @@ def change_plan(user: User, plan: Plan, *, priced_at: datetime | None = None) ->
         raise PreviewTooOld
     with _changing(user) as (live, provider):
         if plan.pk == live.plan_id:
-            _stay(live, provider)
+            changing.stay(live, provider)
         elif plan.slug == FREE:
-            _end(live, provider)
+            changing.end(live, provider)
         else:
             _require_paid(live)
             product_id = _product(plan, provider)
             if begins_now(plan, instead_of=live.plan):
-                _upgrade(live, provider, product_id, priced_at)
+                changing.upgrade(live, provider, plan, product_id, priced_at)
             else:
-                _downgrade(live, provider, product_id)
+                changing.downgrade(live, provider, product_id)
         return _looked_at(live, provider)
 
 
 def preview_change(user: User, plan: Plan) -> Shown:
     live, provider = _paid_one(user)
     shown = partial(Shown, plan_before=live.plan)
-    # Nothing is charged for a change that waits for the period's end.
-    free = Preview(amount=0, tax=0, currency=live.plan.currency, effective_at=live.current_period_end)
+    # Nothing is charged for a change that waits for the period's end; where that is owed, an end does not wait for it.
+    ends_at = None if live.status == Subscription.Status.PAST_DUE else live.current_period_end
+    free = Preview(amount=0, tax=0, currency=live.plan.currency, effective_at=ends_at or timezone.now())
     if plan.slug == FREE:
         return shown(change="cancel", cost=free)
     if live.is_over:
@@ -119,25 +119,25 @@ def preview_change(user: User, plan: Plan) -> Shown:
     product_id = _product(plan, provider)
     if not begins_now(plan, instead_of=live.plan):
         return shown(change="downgrade", cost=free)
-    found = provider.preview_change(_id(live), product_id=product_id)
+    found = provider.preview_change(changing.name(live), product_id=product_id)
     return shown(change="upgrade", cost=replace(found, effective_at=timezone.now()))
 
 
 def cancel(user: User) -> Subscription:
-    """At the end of what is paid for; what is not paid for yet is not waited for any more."""
+    """At the end of what is paid for, at once while a renewal is owed; what waits for a payment is left."""
     if not _goes_on(get_user_subscription(user)) and leave_checkout(user):
         _close_the_others(user)
         if not _goes_on(live := get_user_subscription(user)):
             return live
     with _changing(user) as (live, provider):
-        _end(live, provider)
+        changing.end(live, provider)
         return _looked_at(live, provider)
 
 
 def resume(user: User) -> Subscription:
     """Undo whatever was to happen at the end of the period."""
     with _changing(user) as (live, provider):
-        _stay(live, provider)
+        changing.stay(live, provider)
         return _looked_at(live, provider)
 
 
@@ -171,12 +171,12 @@ def _open(user: User, provider: Provider, product_id: str, pending: Subscription
     back = [f"{settings.PUBLIC_URL}{reverse(name)}" for name in ("billing-success", "billing-cancel")]
     asked = {"product_id": product_id, "ref": str(pending.pk), "success_url": back[0], "cancel_url": back[1]}
     try:
-        return provider.open_checkout(buyer=buyer, once=_once(), **asked)
+        return provider.open_checkout(buyer=buyer, once=changing.once(), **asked)
     except VendorRefused:
         if not buyer.customer_id:
             raise
         # Perhaps that customer is not there any more: then whoever pays becomes a new one.
-        return provider.open_checkout(buyer=replace(buyer, customer_id=""), once=_once(), **asked)
+        return provider.open_checkout(buyer=replace(buyer, customer_id=""), once=changing.once(), **asked)
 
 
 def _close_the_others(user: User) -> None:
@@ -192,44 +192,8 @@ def _begin(provider: Provider, state: CheckoutState) -> None:
         raise PaymentUnderWay
 
 
-def _upgrade(live: Subscription, provider: Provider, product_id: str, priced_at: datetime | None) -> None:
-    provider.change_plan(
-        _id(live), product_id=product_id, at_period_end=False, once=_once(), return_url=settings.APP_URL,
-        priced_at=priced_at,
-    )  # fmt: skip
-    # Only now: where the card is declined, a cancellation stands.
-    if live.cancel_at_period_end:
-        provider.resume(_id(live))
-
-
-def _downgrade(live: Subscription, provider: Provider, product_id: str) -> None:
-    if live.cancel_at_period_end:
-        provider.resume(_id(live))
-    try:
-        provider.change_plan(_id(live), product_id=product_id, at_period_end=True, once=_once())
-    except Problem:
-        if live.cancel_at_period_end:
-            with suppress(Problem):
-                provider.cancel(_id(live), now=False)
-        raise
-
-
-def _end(live: Subscription, provider: Provider) -> None:
-    # In this order: what fails between leaves nobody to be charged for the dearer plan again.
-    provider.cancel(_id(live), now=False)
-    if live.downgrade_to_plan_id:
-        provider.undo_scheduled_change(_id(live))
-
-
-def _stay(live: Subscription, provider: Provider) -> None:
-    if live.downgrade_to_plan_id:
-        provider.undo_scheduled_change(_id(live))
-    if live.cancel_at_period_end:
-        provider.resume(_id(live))
-
-
 def _looked_at(live: Subscription, provider: Provider) -> Subscription:
-    look_and_tell(provider, _id(live))
+    look_and_tell(provider, changing.name(live))
     return get_user_subscription(live.user)
 
 
@@ -243,7 +207,7 @@ def _changing(user: User) -> Iterator[tuple[Subscription, Provider]]:
         except (PaymentDue, SubscriptionEnded):
             # The provider knows more than we do: the event is on its way.
             with suppress(Problem):
-                look_and_tell(provider, _id(live))
+                look_and_tell(provider, changing.name(live))
             raise
 
 
@@ -282,19 +246,7 @@ def _product(plan: Plan, provider: Provider) -> str:
 
 def _found(live: Subscription, provider: Provider) -> Subscribed:
     """With whom it belongs to there: somebody who has bought twice may be two customers."""
-    found = provider.subscription(_id(live))
+    found = provider.subscription(changing.name(live))
     if found is None:
         raise SubscriptionEnded
     return found
-
-
-def _id(live: Subscription) -> str:
-    return live.provider_id or ""
-
-
-def _once() -> str:
-    """New for each try: a provider answers a known one as it did before, with a failure too.
-
-    That it happens once is for the turn, and for the adapter, which asks for nothing that is so already.
-    """
-    return str(uuid7())

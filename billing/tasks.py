@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from billing import bell, inbox, leftovers, upkeep
+from billing import bell, inbox, leftovers, upkeep, wishes
 from billing.refused import forget_refused
 
 
@@ -32,6 +32,11 @@ def sweep() -> None:
 @shared_task(name="billing.tidy_checkouts")
 def tidy_checkouts() -> None:
     leftovers.tidy_checkouts()
+
+
+@shared_task(name="billing.fulfil_wishes")
+def fulfil_wishes() -> None:
+    wishes.fulfil_all()
 
 
 @shared_task(name="billing.end_lapsed")

@@ -29,6 +29,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-collections": {"task": "social.sweep", "schedule": 10.0, "options": {"queue": "io", "expires": 10}},
     "sweep-billing": {"task": "billing.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "tidy-checkouts": {"task": "billing.tidy_checkouts", "schedule": 600.0, "options": {"expires": 600}},
+    "fulfil-wishes": {"task": "billing.fulfil_wishes", "schedule": 60.0, "options": {"expires": 60}},
     "end-lapsed": {"task": "billing.end_lapsed", "schedule": 300.0, "options": {"expires": 300}},
     "scheduled-downgrades": {"task": "billing.process_scheduled_downgrades", "schedule": crontab(hour=0, minute=0)},
     # Each round ends before a task has to, and the next goes on where it stopped.

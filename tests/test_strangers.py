@@ -17,7 +17,7 @@ from analysis.models import AnalysisStatusHistory, ModelAnswer, PostAnalysis, Po
 from analysis.notes.models import AnalysisNote
 from analysis.tests.fakes import make_request
 from analytics.models import AuthenticationLog
-from billing.models import Checkout, Customer, Invoice, Payment, PaymentMethod, Refund
+from billing.models import Checkout, Customer, Invoice, Payment, PaymentMethod, Refund, Wish
 from feedback.models import Feedback
 from social.models import Post
 
@@ -73,6 +73,7 @@ def leave_payments(user):
     Customer.objects.create(**known, customer_id=CANARY)
     bought = Subscription.objects.create(user=user, plan=Plan.objects.get(slug="pro"), status="PENDING")
     Checkout.objects.create(subscription=bought, provider_id=CANARY, url=CANARY, expires_at=timezone.now())
+    Wish.objects.create(subscription=bought, plan=bought.plan)
     PaymentMethod.objects.create(**known, provider_id=CANARY, brand=CANARY)
     payment = Payment.objects.create(**known, **money, provider_id=CANARY, reason="new", seen_at=timezone.now())
     Invoice.objects.create(
@@ -124,6 +125,7 @@ NAMED: dict[Any, str] = {
 OWNED: dict[Any, str] = {
     **NAMED, UserUsage: "user", StageRun: "post_analysis__request__user", AnalysisStatusHistory: "request__user",
     Customer: "user", Checkout: "subscription__user", Subscription: "user",
+    Wish: "subscription__user",
 }  # fmt: skip
 
 

@@ -202,6 +202,7 @@ class Provider(Protocol):
     ) -> None:  # fmt: skip
         """Asked for what is so already, it charges nothing; where the charge fails, PaymentFailed, and no change.
 
+        What was planned before may stand yet when it has begun: whoever asks for a change now takes that off as well.
         `return_url` is where a browser comes back to that had to confirm the payment.
         """
         ...

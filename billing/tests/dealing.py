@@ -19,7 +19,7 @@ from billing.tests.reference import FREE, Contract, Customer
 from billing.tests.tills import AnyTill, Sold
 from core.ids import uuid7
 
-BY_THE_CLOCK = frozenset({"end", "downgrade"})
+BY_THE_CLOCK = frozenset({"end", "downgrade", "wishes"})
 CLOCKWORK = BY_THE_CLOCK | {"reconcile"}
 
 
@@ -56,12 +56,12 @@ class Dealing(RuleBasedStateMachine):
         body = {"plan_id": str(Plan.objects.get(slug=plan).pk)} if plan else {}
         return self.api.post(f"/api/billing/{path}/", body, format="json")
 
-    def collect_news(self) -> None:
+    def collect_news(self, *, gives_up: bool = False) -> None:
         self.bag.extend(self.till.take())
         for contract, sold in self.pairs():
             if sold.is_over and not contract.is_over:
-                # We ended it ourselves, which is right where another one is given, or nobody paid in time.
-                is_unpaid = bool(contract.owed) and not contract.in_grace(self.model.day)
+                # We ended it ourselves, which is right where another one is given, or nobody paid in time, or will.
+                is_unpaid = bool(contract.owed) and (gives_up or not contract.in_grace(self.model.day))
                 assert is_unpaid or [each for each in self.model.giving() if each is not contract], sold
                 self.model.refuse(contract)
 

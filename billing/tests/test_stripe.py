@@ -263,7 +263,7 @@ def test_what_is_planned_costs_neither_a_trial_nor_a_discount(stripe):
     assert phase["trial_end"] == str(row["trial_end"])
 
 
-def test_an_upgrade_takes_the_place_of_what_was_planned(stripe):
+def test_an_upgrade_leaves_what_was_planned_to_whoever_asked_for_it(stripe):
     first = bought(stripe, BASIC)
     Stripe().change_plan(first.id, product_id=YEARLY, at_period_end=True, once="later")
     stripe.books.declines = "do_not_honor"
@@ -272,4 +272,6 @@ def test_an_upgrade_takes_the_place_of_what_was_planned(stripe):
     assert current(stripe).scheduled_product_id == YEARLY
     stripe.books.declines = ""
     Stripe().change_plan(first.id, product_id=PRO, at_period_end=False, once="once more")
+    assert (current(stripe).product_id, current(stripe).scheduled_product_id) == (PRO, YEARLY)
+    Stripe().undo_scheduled_change(first.id)
     assert (current(stripe).product_id, current(stripe).scheduled_product_id) == (PRO, "")

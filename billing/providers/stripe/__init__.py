@@ -94,8 +94,6 @@ class Stripe:
             return
         if id_of(reading.first_item(row).get("price")) != product_id:
             changing.charge(row, product_id, once=once, return_url=return_url, priced_at=priced_at)
-        # Only now: a change that was declined leaves standing what was planned before.
-        scheduling.release(row)
 
     def preview_change(self, subscription_id: str, *, product_id: str) -> Preview:
         row = _present(subscription_id)
