@@ -24,6 +24,7 @@ from billing.providers import refusals
 from core import errors
 from core.api import ValuesListView, checked
 from core.statements import Parameter
+from core.throttling import ApiThrottle
 
 
 class OwnRows(ValuesListView):
@@ -33,7 +34,19 @@ class OwnRows(ValuesListView):
         return {"user": _user(self.request).pk}
 
 
-class Subscribe(APIView):
+class BillingThrottle(ApiThrottle):
+    """How often one user may have a provider asked, which counts what all of them ask."""
+
+    scope = "billing"
+
+
+class Asking(APIView):
+    """What asks a provider, at once."""
+
+    throttle_classes = [ApiThrottle, BillingThrottle]
+
+
+class Subscribe(Asking):
     """Buy a plan."""
 
     @extend_schema(
@@ -56,7 +69,7 @@ class Subscribe(APIView):
         return Response(body | {"replaces": replaces}, status=201)
 
 
-class Upgrade(APIView):
+class Upgrade(Asking):
     """Change the plan."""
 
     @extend_schema(
@@ -81,7 +94,7 @@ class Upgrade(APIView):
         return Response(subscription_body(changed))
 
 
-class UpgradePreview(APIView):
+class UpgradePreview(Asking):
     """What a change of plan would cost."""
 
     @extend_schema(
@@ -98,17 +111,20 @@ class UpgradePreview(APIView):
         return Response(what | {name: getattr(shown.cost, name) for name in names})
 
 
-class Cancel(APIView):
+class Cancel(Asking):
     """Cancel at the end of what is paid for."""
 
     @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: refusals.NotPaid})
     @idempotent_outside
     def post(self, request: Request) -> Response:
-        """Cancel: the plan goes on to the end of what is paid for, then comes Free."""
+        """Cancel: the plan goes on to the end of what is paid for, then comes Free.
+
+        While a renewal is owed nothing is paid for: then Free comes at once, and what is owed is not tried again.
+        """
         return Response(subscription_body(services.cancel(_user(request))))
 
 
-class Resume(APIView):
+class Resume(Asking):
     """Go on after all."""
 
     @extend_schema(request=None, responses={200: SubscriptionSerializer, 409: refusals.NotPaid})
@@ -117,7 +133,7 @@ class Resume(APIView):
         return Response(subscription_body(services.resume(_user(request))))
 
 
-class Portal(APIView):
+class Portal(Asking):
     """The provider's own pages."""
 
     @extend_schema(request=None, responses={200: shapes.LinkSerializer, 409: refusals.NotPaid})
@@ -126,7 +142,7 @@ class Portal(APIView):
         return Response({"url": services.open_portal(_user(request))})
 
 
-class UpdateCard(APIView):
+class UpdateCard(Asking):
     """Another means of payment."""
 
     @extend_schema(request=None, responses={200: shapes.LinkSerializer, 409: refusals.NotPaid})
@@ -196,7 +212,7 @@ class PaymentMethods(OwnRows):
         return PaymentMethod.objects.filter(**{name: Parameter(name) for name in given})
 
 
-class InvoicePdf(APIView):
+class InvoicePdf(Asking):
     """An invoice as a PDF."""
 
     @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY, 404: errors.Missing})
