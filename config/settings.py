@@ -207,9 +207,8 @@ REST_FRAMEWORK = {
 }
 # Largest JSON body in bytes; a real one is a few hundred.
 MAX_BODY_BYTES = 256 * 1024
-# Requests and seconds. `api` is per user (or per address where nobody is signed in) and fails open without Redis, as does
-# `billing` (0004); the others guard passwords and mailboxes, count per address and per account, and fail closed.
-# `billing` (0004); the others guard passwords and mailboxes, count per address and per account, and fail closed.
+# Requests and seconds. `api` is per user (or per address where nobody is signed in) and fails open without Redis, so
+# does `billing` (0004); the others guard passwords and mailboxes, count per address and per account, and fail closed.
 THROTTLES = {
     "api": (env.int("API_REQUESTS_PER_MINUTE", default=600), 60),
     "analysis": (20, 3600),

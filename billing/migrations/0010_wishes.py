@@ -9,7 +9,7 @@ import core.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0010_erasures_rest"),
-        ("billing", "0007_file_events_at_once"),
+        ("billing", "0009_what_was_lost_before"),
     ]
 
     operations = [
