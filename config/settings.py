@@ -207,6 +207,7 @@ REST_FRAMEWORK = {
 }
 # Largest JSON body in bytes; a real one is a few hundred.
 MAX_BODY_BYTES = 256 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # Requests and seconds. `api` is per user (or per address where nobody is signed in) and fails open without Redis, so
 # does `billing` (0004); the others guard passwords and mailboxes, count per address and per account, and fail closed.
 THROTTLES = {
