@@ -57,7 +57,8 @@ def look_at_subscription(provider: Provider, subscription_id: str, *, insists: b
     begun = database_now()
     found = provider.subscription(subscription_id)
     if found is None or found.standing == Standing.PENDING:
-        return _hidden(insists)
+        _miss(insists)
+        return None
     user_id = _owner(provider.name, found)
     if user_id is None:
         log.warning("subscription_of_nobody", provider=provider.name, id=found.id, standing=found.standing)
@@ -73,14 +74,18 @@ def look_at_subscription(provider: Provider, subscription_id: str, *, insists: b
 def look_at_payment(provider: Provider, payment_id: str, *, insists: bool = False) -> Payment | None:
     begun = database_now()
     found = provider.payment(payment_id)
-    return _keep_payment(provider.name, found, begun) if found else _hidden(insists)
+    if found is None:
+        _miss(insists)
+        return None
+    return _keep_payment(provider.name, found, begun)
 
 
 def look_at_refund(provider: Provider, refund_id: str, *, insists: bool = False) -> Refund | None:
     begun = database_now()
     found = provider.refund_state(refund_id)
     if found is None:
-        return _hidden(insists)
+        _miss(insists)
+        return None
     is_known = Payment.objects.filter(provider=provider.name, provider_id=found.payment_id).exists()
     # What was given back may have been paid for something that is not ours.
     if not (is_known or (found.payment_id and look_at_payment(provider, found.payment_id))):
@@ -94,7 +99,8 @@ def look_at_dispute(provider: Provider, dispute_id: str, *, insists: bool = Fals
     begun = database_now()
     found = provider.dispute(dispute_id)
     if found is None:
-        return _hidden(insists)
+        _miss(insists)
+        return None
     if look_at_payment(provider, found.payment_id) is None:
         return None
     payment = keep_dispute(provider.name, found, begun)
@@ -102,7 +108,7 @@ def look_at_dispute(provider: Provider, dispute_id: str, *, insists: bool = Fals
     return payment
 
 
-def _hidden(insists: bool) -> None:
+def _miss(insists: bool) -> None:
     if insists:
         raise NotShownYet
 

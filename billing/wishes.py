@@ -50,7 +50,7 @@ def fulfil_all() -> int:
     """Those that nobody is at any more."""
     Wish.objects.filter(created_at__lt=Now() - GIVEN_UP).exclude(DUE).delete()
     tour = Round()
-    return sum(tour.ask(each, _fulfil) or False for each in tour.over(_left_behind()))
+    return sum(tour.ask(each, _fulfil) for each in tour.over(_left_behind()))
 
 
 def _left_behind() -> QuerySet[Subscription]:
@@ -58,11 +58,10 @@ def _left_behind() -> QuerySet[Subscription]:
     return Subscription.objects.filter(is_free(), pk__in=due, provider_id__isnull=False)
 
 
-def _fulfil(provider: Provider, subscription: Subscription) -> bool:
+def _fulfil(provider: Provider, subscription: Subscription) -> None:
     with turn(subscription):
         fulfil(provider, subscription)
         look_and_tell(provider, subscription.provider_id or "")
-    return True
 
 
 def _go_on(provider: Provider, found: Subscribed) -> None:

@@ -21,7 +21,7 @@ PAIRS = (
 # A single sign opens nothing behind a letter, and inside a word it is an apostrophe; so it is in "the '90s" and "'em".
 SINGLE = r"(?!\d0s|(?:cause|em|n|til|tis|twas)\b)(?:[^'\u2018\u2019]|(?<=\w)['\u2019](?=\w))+['\u2018\u2019](?!\w)"
 QUOTE = re.compile(
-    "|".join([*(f"{start}[^{start}{end}]+{end}" for start, end in PAIRS), rf"(?<![\w'\u2019])['\u2018\u201a]{SINGLE}"]),
+    "|".join([*(f"{pair[0]}[^{pair}]+{pair[1]}" for pair in PAIRS), rf"(?<![\w'\u2019])['\u2018\u201a]{SINGLE}"]),
     re.IGNORECASE,
 )
 ELISION = re.compile(r"\s*(?:\[?\u2026\]?|\[?\.{3}\]?)\s*")

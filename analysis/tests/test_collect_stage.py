@@ -49,6 +49,7 @@ def let_pass(post, seconds):
     PostAnalysis.objects.filter(pk=post.pk).update(run_after=None, stage_since=post.stage_since - by)
     for row in Wanted.objects.filter(state="failed"):
         busy_until = row.busy_until and row.busy_until - by
+        assert row.finished_at
         Wanted.objects.filter(pk=row.pk).update(finished_at=row.finished_at - by, busy_until=busy_until)
     post.refresh_from_db()
 

@@ -31,7 +31,7 @@ def move_away(user: User) -> str:
 
 def customer_of(either, email: str) -> str:
     sold = Subscription.objects.get(user__email=email, status__in=Subscription.LIVE)
-    return either.provider.subscription(sold.provider_id).customer_id
+    return str(either.provider.subscription(sold.provider_id).customer_id)
 
 
 def last4(api: APIClient) -> list[str]:

@@ -41,6 +41,7 @@ def let_pass(seconds):
     by = timedelta(seconds=seconds)
     for row in Wanted.objects.all():
         busy_until = row.busy_until and row.busy_until - by
+        assert row.finished_at
         Wanted.objects.filter(pk=row.pk).update(finished_at=row.finished_at - by, busy_until=busy_until)
 
 
@@ -50,8 +51,8 @@ def test_nobody_asks_before_the_vendor_wants_it_and_all_are_told_when_that_is():
     let_pass(400)
     later = collect([ADDRESS]).failed[ADDRESS]
     assert (first.code, later.code) == ("vendor_busy", "vendor_busy")
-    assert 590 < first.retry_after <= 600
-    assert 190 < later.retry_after <= 200
+    assert 590 < (first.retry_after or 0) <= 600
+    assert 190 < (later.retry_after or 0) <= 200
     assert len(First.asked) == 1
     let_pass(210)
     assert ADDRESS in collect([ADDRESS]).stored
@@ -61,7 +62,7 @@ def test_nobody_asks_before_the_vendor_wants_it_and_all_are_told_when_that_is():
 def test_a_vendor_that_is_busy_for_a_moment_is_left_alone_like_any_that_failed():
     First.answers.append(VendorBusy(retry_after=2))
     rest = RETRY_REST.total_seconds()
-    assert rest - 5 < collect([ADDRESS]).failed[ADDRESS].retry_after <= rest
+    assert rest - 5 < (collect([ADDRESS]).failed[ADDRESS].retry_after or 0) <= rest
 
 
 @pytest.mark.parametrize(
