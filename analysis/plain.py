@@ -12,6 +12,9 @@ import unicodedata
 OPENS = "[<\uff1c\ufe64]"
 SHUTS = "[>\uff1e\ufe65]"
 TAG = re.compile(rf"{OPENS}(?:[a-zA-Z/!?][^<\uff1c\ufe64>\uff1e\ufe65]*{SHUTS}|(?=[a-zA-Z/!?]))")
+# Behind a sign that opens, what somebody who normalises the text later may make such a letter of.
+NEARLY = re.compile(rf"{OPENS}(?=([^\x00-\x7f]))")
+BEGINS = re.compile("[a-zA-Z/!?]")
 RUNS = re.compile(rf"{OPENS}(script|style)\b.*?(?:{OPENS}/\1[^>\uff1e\ufe65]*{SHUTS}?|\Z)", re.IGNORECASE | re.DOTALL)
 IMAGE_OR_LINK = re.compile(r"!?\[((?:\\.|[^\[\]\\])*)\]\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s[^()]*)?\)")
 # Where a link of the other form leads to. "[k3]: they ask for more" leads nowhere.
@@ -64,7 +67,11 @@ def cut(text: str, longest: int) -> str:
 
 
 def _strip(text: str) -> str:
-    text = IMAGE_OR_LINK.sub(r"\1", make_visible(html.unescape(text)))
+    text = NEARLY.sub(_open_no_tag, IMAGE_OR_LINK.sub(r"\1", make_visible(html.unescape(text))))
     for pattern in (RUNS, TAG, SCRIPT_ADDRESS, DATA_ADDRESS, DEFINITION):
         text = pattern.sub(" ", text)
     return text
+
+
+def _open_no_tag(sign: re.Match[str]) -> str:
+    return " " if BEGINS.match(unicodedata.normalize("NFKC", sign[1])) else sign[0]

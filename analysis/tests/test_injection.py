@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis.answer import Explanation
@@ -198,6 +198,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@example("\uff1c\u00ba")
 @given(st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60))
 def test_plain_text_of_anything_is_harmless_and_stays_as_it_is(text):
     plain = make_plain(text)
