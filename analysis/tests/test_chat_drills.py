@@ -9,7 +9,7 @@ import pytest
 
 from analysis.tests.drilling import drill
 
-NAMES = ("leave", "chat-worker", "chat-redis")
+NAMES = ("leave", "chat-worker", "chat-stream", "chat-redis", "chat-model")
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +34,12 @@ def test_an_answer_whose_worker_was_killed_ends_within_a_minute_with_what_was_sh
 
 def test_redis_may_die_in_mid_answer_and_be_away_for_those_who_ask(seen):
     assert seen["chat-redis"]["complete"] == 12
+
+
+def test_the_stream_process_may_be_killed_and_every_browser_hears_the_whole_answer(seen):
+    assert seen["chat-stream"]["complete"] == 8
+
+
+def test_when_the_model_dies_what_was_shown_is_kept_and_who_asks_then_pays_nothing(seen):
+    killed = seen["chat-model"]
+    assert (killed["interrupted"], killed["failed"]) == (6, 2)

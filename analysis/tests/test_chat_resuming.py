@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from contextlib import aclosing
+from itertools import accumulate
 
 import pytest
 from django.db import connection
@@ -34,6 +35,8 @@ WORDS = [
     "1 < 2 ",
     "a [link](x) ",
 ]
+
+SCRIPTS = ["pão 🍞 ", "سؤال عن الخبز ", "👩🏽‍🍳🧑‍🍳 ", "面包 ", "שאלה ", "x ", "[k2]. ", "\n", "🇧🇷 ", "também "]
 
 
 def shown_of(words):
@@ -80,7 +83,7 @@ def say(message_id):
     return thread
 
 
-async def browse(message_id, cuts):
+async def browse(message_id, cuts, drop=lambda shown, body: None):
     """Drop the connection at each of these bytes and come back; all the words that were shown, and how it ended."""
     shown, told = 0, []
     for most in [*cuts, None]:
@@ -96,16 +99,87 @@ async def browse(message_id, cuts):
         shown = max([shown, *(int(event_id) for _, event_id, _ in events if event_id)])
         if events and events[-1][0] in ("done", "error"):
             break
+        drop(shown, body)
     return told
 
 
-def test_a_browser_that_drops_anywhere_shows_each_word_once(user, speaker):
-    """500 drops at random bytes of 50 answers, live and after the end."""
+def tell_each(message_id, words, may_end):
+    """A worker, on a thread, that tells each word by itself, writes down a part, and waits before it ends."""
+
+    def work():
+        row = ChatMessage.objects.filter(pk=message_id)
+        places = [*accumulate(map(len, words), initial=0)]
+        try:
+            for number, word in enumerate(words):
+                tell(message_id, "token", {"text": word, "at": places[number]}, at=places[number + 1])
+                if number == PART:
+                    row.update(content="".join(words[:PART]))
+            assert may_end.wait(20)
+            row.update(content="".join(words), status="complete")
+            tell(message_id, "done", {}, at=places[-1], last=True)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def is_torn(body):
+    """Whether it ends within a letter of several bytes."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+# Of an answer's words those that are written down while it is being given, and of its drops those that come before it
+# ends. Within so many bytes there are at most six words, so that there are always more to be told.
+PART, LIVE_DROPS, DROPS, LONGEST_VISIT = 12, 8, 10, 350
+
+
+def drop_and_return(message_id, words, luck):
+    """What a browser shows that drops ten times; of each drop how much it had shown, and whether it tore a letter."""
+    drops, may_end = [], threading.Event()
+    worker = tell_each(message_id, words, may_end)
+
+    def drop(shown, body):
+        drops.append((shown, is_torn(body)))
+        if len(drops) == LIVE_DROPS:
+            may_end.set()
+            worker.join()
+
+    cuts = [luck.randint(1, LONGEST_VISIT) for _ in range(DROPS)]
+    return asyncio.run(asyncio.wait_for(browse(message_id, cuts, drop), 20)), drops
+
+
+def test_a_browser_that_drops_anywhere_shows_each_word_once(user):
+    """500 drops at random bytes of 50 answers, live and after the end, most of them in the middle of the text."""
     luck = random.Random(7)
     session = session_of(user)
     Plan.objects.update(max_questions_per_day=UNLIMITED)
-    for turn in range(50):
-        speaker.words, speaker.pace = luck.choices(WORDS, k=40), 0.001 * (turn % 2)
+    middle, torn = [], []
+    for _ in range(50):
+        words = luck.choices(SCRIPTS, k=100)
+        asked = services.ask(user, session.pk, "What?")
+        told, drops = drop_and_return(asked, words, luck)
+        assert text_in(told) == answer_row(asked).content == "".join(words)
+        assert told[-1][0] == "done"
+        middle += [0 < shown < len("".join(words)) for shown, _ in drops]
+        torn += [tore for _, tore in drops]
+    assert (len(middle), len(torn)) == (500, 500)
+    assert sum(middle) > 400
+    assert sum(torn) > 50
+
+
+def test_a_browser_that_drops_while_a_worker_answers_shows_each_word_once(user, speaker):
+    """Words as a worker tells them: several together, or all of them."""
+    luck = random.Random(7)
+    session = session_of(user)
+    Plan.objects.update(max_questions_per_day=UNLIMITED)
+    for turn in range(10):
+        speaker.words, speaker.pace = luck.choices(WORDS, k=40), 0.01 * (turn % 2)
         asked = services.ask(user, session.pk, "What?")
         worker = say(asked)
         cuts = [luck.randint(1, 900) for _ in range(10)]

@@ -28,7 +28,8 @@ THREADS = ("--queues", "chat", "--pool", "threads", "--concurrency", "32")
 # No answer may be open for longer, whatever died.
 PATIENCE = 60.0
 PACE, WORDS = 0.04, 100
-TEXT = "".join(f"{number} words are told. " for number in range(WORDS // 4))
+# Letters of one to four bytes, signs made of several, and text from right to left.
+TEXT = "".join(f"{number} palavras são 👩🏽🍞🇧🇷 سؤال. " for number in range(WORDS // 5))
 
 
 @dataclass

@@ -1,9 +1,15 @@
 """What beat sends, and what it does not send where enough waits."""
 
+from datetime import timedelta
+
 import pytest
 from celery.beat import ScheduleEntry
+from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from analysis.chat import services
+from analysis.chat.models import ChatMessage
+from analysis.tests.talking import answer_row, session_of
 from config import beat
 from config.beat import Scheduler
 from config.celery import app
@@ -75,3 +81,16 @@ def test_what_a_release_no_longer_has_is_not_sent_for_ever():
     kept = set(PeriodicTask.objects.values_list("name", flat=True))
     assert "of-an-earlier-release" not in kept
     assert set(SCHEDULE) <= kept
+
+
+def test_every_task_that_beat_sends_is_there():
+    app.loader.import_default_modules()
+    assert {each["task"] for each in SCHEDULE.values()} <= set(app.tasks)
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_what_beat_sends_for_answers_ends_those_that_broke_off(user):
+    asked = services.ask(user, session_of(user).pk, "What?")
+    ChatMessage.objects.filter(pk=asked).update(fence=1, lease_until=timezone.now() - timedelta(seconds=1))
+    app.tasks[SCHEDULE["sweep-answers"]["task"]].apply()
+    assert answer_row(asked).status == "interrupted"
