@@ -57,7 +57,8 @@ def look_at_subscription(provider: Provider, subscription_id: str, *, insists: b
     begun = database_now()
     found = provider.subscription(subscription_id)
     if found is None or found.standing == Standing.PENDING:
-        _miss(insists)
+        if insists:
+            raise NotShownYet
         return None
     user_id = _owner(provider.name, found)
     if user_id is None:
@@ -74,17 +75,17 @@ def look_at_subscription(provider: Provider, subscription_id: str, *, insists: b
 def look_at_payment(provider: Provider, payment_id: str, *, insists: bool = False) -> Payment | None:
     begun = database_now()
     found = provider.payment(payment_id)
-    if found is None:
-        _miss(insists)
-        return None
-    return _keep_payment(provider.name, found, begun)
+    if found is None and insists:
+        raise NotShownYet
+    return _keep_payment(provider.name, found, begun) if found else None
 
 
 def look_at_refund(provider: Provider, refund_id: str, *, insists: bool = False) -> Refund | None:
     begun = database_now()
     found = provider.refund_state(refund_id)
     if found is None:
-        _miss(insists)
+        if insists:
+            raise NotShownYet
         return None
     is_known = Payment.objects.filter(provider=provider.name, provider_id=found.payment_id).exists()
     # What was given back may have been paid for something that is not ours.
@@ -99,18 +100,14 @@ def look_at_dispute(provider: Provider, dispute_id: str, *, insists: bool = Fals
     begun = database_now()
     found = provider.dispute(dispute_id)
     if found is None:
-        _miss(insists)
+        if insists:
+            raise NotShownYet
         return None
     if look_at_payment(provider, found.payment_id) is None:
         return None
     payment = keep_dispute(provider.name, found, begun)
     follow_dispute(provider, payment)
     return payment
-
-
-def _miss(insists: bool) -> None:
-    if insists:
-        raise NotShownYet
 
 
 def database_now() -> datetime:
