@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from analysis import pipeline, services
@@ -47,10 +48,7 @@ def advance(post):
 def let_pass(post, seconds):
     by = timedelta(seconds=seconds)
     PostAnalysis.objects.filter(pk=post.pk).update(run_after=None, stage_since=post.stage_since - by)
-    for row in Wanted.objects.filter(state="failed"):
-        busy_until = row.busy_until and row.busy_until - by
-        assert row.finished_at
-        Wanted.objects.filter(pk=row.pk).update(finished_at=row.finished_at - by, busy_until=busy_until)
+    Wanted.objects.filter(state="failed").update(finished_at=F("finished_at") - by, busy_until=F("busy_until") - by)
     post.refresh_from_db()
 
 

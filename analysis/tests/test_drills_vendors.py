@@ -40,4 +40,5 @@ def test_no_more_is_granted_than_there_is(seen):
 def test_what_was_answered_and_what_was_paid_for_is_recorded(seen):
     records = seen["records"]
     assert records["rows"] == sum(records["answers"].values()) > 100
-    assert records["cost_rows"] >= records["calls_made"] == 300
+    assert records["completed"] == 40
+    assert records["cost_rows"] >= records["calls_made"] >= 200

@@ -118,7 +118,9 @@ def silence(scene: Scene) -> Outcome:
     outcome, _, trace = _ask(scene, "silence", trouble, posts=posts)
     waits = _seconds_called(trace)
     outcome.facts |= {"longest_call": round(max(waits), 2), "processes": len({step.process for step in trace})}
-    outcome.require(max(waits) <= DEADLINE + 1, "a call went on for longer than its deadline and a second")
+    # In short a machine that has other things to do is told from a call without an end.
+    late = 3.0 if scene.short else 1.0
+    outcome.require(max(waits) <= DEADLINE + late, f"a call went on for longer than its deadline and {late:.0f} s")
     return outcome
 
 
