@@ -30,7 +30,8 @@ admin-password: ## a new password for the admin, where `make run` showed the fir
 
 test: ## the whole suite
 	$(call environment,dev)
-	@$(python) -m pytest $(or $(ARGS),--numprocesses=auto --maxprocesses=4 --dist=loadfile)
+	@# One more than there are cores, four at most: the drills wait for what they break.
+	@$(python) -m pytest $(or $(ARGS),--numprocesses=$$($(python) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist=loadfile)
 
 check: export DEBUG := true
 check: ## format, lint, types, import contracts, migrations, deployment settings
