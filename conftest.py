@@ -3,6 +3,8 @@
 import pytest
 from django.db import connection
 from django.test import Client
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from rest_framework.test import APIClient
 
 from accounts.identity.local import start_session
@@ -11,6 +13,10 @@ from accounts.usage import ensure_live_subscription
 from config.celery import app as celery_app
 from core import redis
 from tests.pristine import keep_pristine
+
+# How long an example takes says how busy the machine is.
+examples.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

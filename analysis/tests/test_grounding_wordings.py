@@ -169,6 +169,6 @@ def test_to_deny_or_to_wish_for_success_claims_none(text):
 )
 def test_no_wording_takes_long(text):
     dossier = made()
-    began = time.perf_counter()
+    began = time.process_time()
     find_fault(text, dossier.evidence[:1], dossier)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
