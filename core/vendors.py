@@ -101,7 +101,9 @@ class Vendor:
             said = problem.retry_after if isinstance(problem, VendorBusy) else None
             self._fail(said or REST, at_once=said is not None, reason=problem.code)
             raise
-        _evaluate(SUCCEED, [self._key])
+        # Without Redis nobody is told that it went well, but what was answered, and paid for, stays answered.
+        with suppress(VendorUnavailable):
+            _evaluate(SUCCEED, [self._key])
 
     @contextmanager
     def _turn(self, until: float) -> Iterator[None]:

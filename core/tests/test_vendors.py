@@ -169,3 +169,10 @@ def test_the_turn_of_who_died_comes_back(settings):
     settings.VENDOR_TURNS = {"twitterapi": (1, 60)}
     redis.client().zadd(VENDOR.turns, {"gone": int(time.time()) - 1})
     assert attempt()
+
+
+def test_what_was_answered_stays_answered_where_redis_goes_away_meanwhile(settings):
+    with VENDOR.spared():
+        settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with pytest.raises(errors.VendorUnavailable), VENDOR.spared():
+        pass
