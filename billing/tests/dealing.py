@@ -15,12 +15,20 @@ from accounts.models import OutgoingMail, Plan, Subscription, User, UserUsage
 from accounts.usage import ensure_live_subscription, limits_of
 from billing.models import BillingEvent, Payment
 from billing.tests.post import DAY
-from billing.tests.reference import FREE, Contract, Customer
+from billing.tests.reference import FREE, MONTH, Contract, Customer
 from billing.tests.tills import AnyTill, Sold
 from core.ids import uuid7
 
 BY_THE_CLOCK = frozenset({"end", "downgrade", "wishes"})
 CLOCKWORK = BY_THE_CLOCK | {"reconcile"}
+
+
+def may_become(contract: Contract, path: str, plan: str) -> set[tuple[bool, str, str]]:
+    """What a verb can make of it, whatever our rows said: if it ends, what comes later, and what is given now."""
+    same, goes_on = (contract.ends, contract.later, contract.plan), (False, "", contract.plan)
+    if path == "cancel" or plan == FREE:
+        return {same, (True, "", contract.plan)}
+    return {same, goes_on} | ({(False, plan, contract.plan), (False, "", plan)} if path == "upgrade" else set())
 
 
 class Dealing(RuleBasedStateMachine):
@@ -44,6 +52,7 @@ class Dealing(RuleBasedStateMachine):
         self.disputes: list[Callable[[bool], None]] = []
         self.sources: list[str] = []
         self.upkept: set[str] = set()  # what our clockwork has done since time went by
+        self.kept_up_on = 0  # the last day on which all of it that goes by the clock has been done
 
     def teardown(self) -> None:
         if hasattr(self, "frame"):
@@ -107,17 +116,30 @@ class Dealing(RuleBasedStateMachine):
         if found:
             yield chance.choice(found)
 
-    def take_over(self) -> None:
-        """Have the model follow the provider's books, where it cannot know what a verb met."""
-        for place, (contract, sold) in enumerate(self.pairs()):
+    def take_over(self, path: str, plan: str) -> None:
+        """Have the model follow the books, where it cannot know what a verb met, as far as that verb can go."""
+        moved = [(place, *pair) for place, pair in enumerate(self.pairs()) if self.is_moved(*pair)]
+        assert len(moved) <= 1, moved
+        for place, contract, sold in moved:
+            assert (sold.cancels, sold.later, sold.plan) in may_become(contract, path, plan), (path, plan, sold)
             self.model.changes["subscription_ends"] += sold.cancels and not contract.ends
             self.model.changes["downgrade_coming"] += sold.later not in ("", contract.later)
             contract.ends, contract.later = sold.cancels, sold.later
-            if contract.plan != sold.plan and not sold.is_over:
-                contract.plan, contract.until = sold.plan, self.day_of(sold)
-                contract.paid.append((contract.plan, contract.until))
-                self.model.charged[place, "plan_change"] += 1
-                self.model.changes["plan_changed"] += 1
+            if contract.plan != sold.plan:
+                self.take_over_plan(place, contract, sold.plan)
+
+    def take_over_plan(self, place: int, contract: Contract, plan: str) -> None:
+        """For which it was paid, once; how many charges there are and when it ends is compared with the books."""
+        contract.plan = plan
+        contract.until = self.model.day + MONTH if self.model.upgrade_begins_anew else contract.until
+        contract.paid.append((contract.plan, contract.until))
+        self.model.charged[place, "plan_change"] += 1
+        self.model.changes["plan_changed"] += 1
+
+    @staticmethod
+    def is_moved(contract: Contract, sold: Sold) -> bool:
+        told = (sold.cancels, sold.later, sold.plan)
+        return not sold.is_over and told != (contract.ends, contract.later, contract.plan)
 
     def day_of(self, sold: Sold) -> int:
         return self.model.day + round((sold.ends_at - self.till.now()) / DAY)
@@ -126,8 +148,10 @@ class Dealing(RuleBasedStateMachine):
 
     @invariant()
     def the_model_follows_the_providers_books(self) -> None:
-        for contract, sold in self.pairs():
+        for place, (contract, sold) in enumerate(self.pairs()):
             assert sold.is_over == contract.is_over
+            charges = sum(count for (where, _), count in self.model.charged.items() if where == place)
+            assert len(self.till.payments(sold.id)) == charges
             if not sold.is_over:
                 told = (sold.plan, sold.is_owed, sold.cancels, sold.later, self.day_of(sold))
                 assert told == (contract.plan, bool(contract.owed), contract.ends, contract.later, contract.until)
@@ -142,14 +166,14 @@ class Dealing(RuleBasedStateMachine):
 
     @invariant()
     def nobody_has_more_than_was_paid_for(self) -> None:
+        """Or than was paid for when our clockwork last ran: what has run out since it has not seen."""
         live = self.live()
         if live.plan.slug == FREE:
             assert (live.status, live.provider_id) == ("ACTIVE", None)
             return
-        contract, day = self.contract_of(live), self.model.day
+        contract, day = self.contract_of(live), self.kept_up_on
         assert contract
-        is_paid = contract.was_paid(live.plan.slug, day) or contract.in_grace(day)
-        assert is_paid or self.upkept != self.clockwork, (live.plan.slug, live.status)
+        assert contract.was_paid(live.plan.slug, day) or contract.is_waited_for(day), (live.plan.slug, live.status)
 
     @invariant()
     def limits_follow_the_plan_at_once(self) -> None:

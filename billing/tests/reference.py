@@ -27,8 +27,12 @@ class Contract:
     def was_paid(self, plan: str, day: int) -> bool:
         return any(each == plan and until > day for each, until in self.paid)
 
+    def is_waited_for(self, day: int) -> bool:
+        """Also where its provider has ended it, as long as nobody has heard of that."""
+        return bool(self.owed) and day < self.owed[0] + GRACE
+
     def in_grace(self, day: int) -> bool:
-        return bool(self.owed) and not self.is_over and day < self.owed[0] + GRACE
+        return self.is_waited_for(day) and not self.is_over
 
     def status(self, day: int) -> str:
         """Empty where it gives nothing."""
