@@ -53,12 +53,12 @@ def test_posts_that_take_all_the_memory_fail_alone_and_leave_nothing_behind(seen
 
 
 def test_redis_may_be_wiped_in_the_middle(seen):
-    assert seen["wiped"]["completed"] == 200
+    assert seen["wiped"]["completed"] == 300
     assert min(seen["wiped"]["open_when_wiped"]) > 0
 
 
 def test_postgresql_may_be_restarted_in_the_middle(seen):
-    assert seen["restarted"]["completed"] == 200
+    assert seen["restarted"]["completed"] == 350
     assert min(seen["restarted"]["open_when_restarted"]) > 0
 
 

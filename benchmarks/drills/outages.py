@@ -52,7 +52,7 @@ def redis_wiped(scene: Scene) -> Outcome:
             time.sleep(0.2 if scene.short else 1.0)
         return {"open_when_wiped": left}
 
-    outcome = _in_the_middle(scene, "wiped", wipe, posts=scene.size(full=400, short=200))
+    outcome = _in_the_middle(scene, "wiped", wipe, posts=scene.size(full=400, short=300))
     outcome.require(min(outcome.facts["open_when_wiped"]) > 0, "it was all over before the last wipe")
     return outcome
 
@@ -136,7 +136,7 @@ def postgres_restarted(scene: Scene) -> Outcome:
             time.sleep(0.5 if scene.short else 1.5)
         return {"open_when_restarted": left}
 
-    outcome = _in_the_middle(scene, "restarted", restart, posts=scene.size(full=500, short=200))
+    outcome = _in_the_middle(scene, "restarted", restart, posts=scene.size(full=500, short=350))
     outcome.require(min(outcome.facts["open_when_restarted"]) > 0, "it was all over before the last restart")
     return outcome
 
