@@ -35,15 +35,14 @@ def turn(subscription: Subscription) -> Iterator[None]:
         raise ChangeUnderWay(retry_after=_rest(row))
     # Only as long as it is ours: one that took too long has lost it, perhaps to another.
     ours = row.filter(changing_until=row.values_list("changing_until", flat=True).get())
+    until = None
     try:
         yield
     except UNCLEAR:
-        ours.update(changing_until=Now() + AFTERMATH)
+        until = Now() + AFTERMATH
         raise
-    except BaseException:
-        ours.update(changing_until=None)
-        raise
-    ours.update(changing_until=None)
+    finally:
+        ours.update(changing_until=until)
 
 
 def is_free() -> Q:

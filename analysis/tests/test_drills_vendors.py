@@ -25,9 +25,7 @@ def test_every_post_comes_through_a_storm(seen):
 
 
 def test_a_vendor_that_never_answers_costs_each_post_one_more_call(seen):
-    assert seen["silence"]["completed"] == 12
-    # 24; a busy machine gives a call up before it was heard, or an answer that came too late for it.
-    assert 12 < seen["silence"]["asked"] <= 30
+    assert (seen["silence"]["completed"], seen["silence"]["asked"]) == (12, 24)
 
 
 def test_nonsense_fails_its_post_alone(seen):

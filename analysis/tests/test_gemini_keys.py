@@ -36,17 +36,20 @@ def rests() -> dict[str, float]:
         (quota(says="Please retry in 1h2m3s."), 3700, 3723),
         (quota(says="Please retry in 940ms."), 0.1, 0.94),
         (quota(), 25, 30),
-        ([quota(delay="7s")], 2, 7),
-        (twice_encoded(quota(delay="7s")), 2, 7),
+        ([quota(delay="7s")], 5, 7),
+        (twice_encoded(quota(delay="7s")), 5, 7),
     ],
 )
 def test_a_tired_key_rests_for_as_long_as_it_was_told_and_the_next_is_asked(body, least, most, gemini):
     gemini.spent["first-key-of-ours"] = body
+    began = time.monotonic()
     assert complete(Gemini())
     assert gemini.asked_with == ["second-key-of-ours"]
     ((name, seconds),) = rests().items()
     assert name.endswith(f":{MODEL}")
-    assert least < seconds <= most
+    assert seconds <= most
+    # What has passed of it since, on a busy machine.
+    assert least < seconds + time.monotonic() - began
     assert "first-key" not in name
 
 
