@@ -1,5 +1,6 @@
 """How every endpoint answers: one shape for every error, lists from plain values."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -64,7 +65,7 @@ class Text(CharField):
         return super().run_validation(data)
 
 
-class ValuesListView(GenericAPIView[Any]):
+class ValuesListView(GenericAPIView[Any], ABC):
     """A paged list drawn straight from its columns: the serializer names the fields and describes them, no more."""
 
     pagination_class = KeysetPagination
@@ -73,9 +74,9 @@ class ValuesListView(GenericAPIView[Any]):
     largest_page = LARGEST_PAGE
 
     @classmethod
+    @abstractmethod
     def rows(cls, given: Collection[str]) -> QuerySet[Any]:
         """The query, with a `Parameter` for each value given. Of the class, because it is built for all requests."""
-        raise NotImplementedError
 
     def given(self) -> dict[str, Any]:
         """What this request narrows the list by."""

@@ -8,6 +8,7 @@ from pytest_django import Settings
 from analysis.tests.browsing import SUPABASE, run, set_up
 from analysis.tests.dying import Hesitant
 from sandbox.gemini import GeminiSandbox
+from sandbox.openai_compatible import OpenAICompatibleSandbox
 
 
 @pytest.fixture
@@ -36,3 +37,13 @@ def supabase(db: None) -> None:
 @pytest.fixture
 def supabase_ready(supabase: None) -> None:
     set_up("--apply")
+
+
+@pytest.fixture
+def model(settings: Settings) -> Iterator[OpenAICompatibleSandbox]:
+    """A model on loopback that a chat asks, and nobody after it."""
+    with OpenAICompatibleSandbox() as sandbox:
+        for name, value in sandbox.settings().items():
+            setattr(settings, name, value)
+        settings.CHAT_PROVIDERS = ["openai_compatible"]
+        yield sandbox

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import threading
 from typing import Any
 from uuid import UUID
 
-from analysis.chat import tail
+from django.db import connection
+
+from analysis.chat import answering, tail
 from analysis.chat.models import ChatMessage, ChatSession
 from analysis.models import PostAnalysis
 from analysis.tests.fakes import make_request
@@ -69,3 +72,17 @@ def body_of(response: Any) -> bytes:
 
 def answer_row(message_id: UUID) -> ChatMessage:
     return ChatMessage.objects.get(pk=message_id)
+
+
+def answer_beside(message_id: UUID) -> threading.Thread:
+    """A worker of its own, on a thread with a connection of its own."""
+
+    def work() -> None:
+        try:
+            answering.answer(message_id)
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    return worker

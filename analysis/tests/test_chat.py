@@ -14,38 +14,13 @@ from analysis.chat.stream import stream_of
 from analysis.errors import AnswerRunning, NothingToStop, NotReadyToTalk
 from analysis.models import PostAnalysis
 from analysis.tests.fakes import make_request
-from analysis.tests.talking import answer_row, finished, session_of, text_in, watch
+from analysis.tests.talking import answer_beside, answer_row, finished, session_of, text_in, watch
 from core import redis
 from core.errors import LimitReached, Missing
-from sandbox.openai_compatible import OpenAICompatibleSandbox
 from social.models import Post
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 QUESTION = "What do the comments ask for?"
-
-
-@pytest.fixture
-def model(settings):
-    """A model on loopback that a chat asks, and nobody after it."""
-    with OpenAICompatibleSandbox() as sandbox:
-        for name, value in sandbox.settings().items():
-            setattr(settings, name, value)
-        settings.CHAT_PROVIDERS = ["openai_compatible"]
-        yield sandbox
-
-
-def in_a_thread(message_id):
-    """A worker that gives one answer."""
-
-    def work():
-        try:
-            answering.answer(message_id)
-        finally:
-            connection.close()
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    return worker
 
 
 def questions(user):
@@ -232,7 +207,7 @@ def test_an_answer_is_begun_once(user, model):
 def test_an_answer_that_is_stopped_stops(user, model, settings):
     model.says, model.token_delay = "word " * 200, 0.02
     asked = services.ask(user, session_of(user).pk, QUESTION)
-    worker = in_a_thread(asked)
+    worker = answer_beside(asked)
     while not redis.client().xlen(f"stream:{stream_of(asked)}") > 5:
         pass
     services.stop(user, asked)

@@ -16,19 +16,8 @@ from analysis.errors import NothingToStop, NotReadyToTalk
 from analysis.models import PostAnalysis, PostAnalysisRequest
 from analysis.tests.talking import answer_row, events_in, session_of, text_in, watch
 from core import redis
-from sandbox.openai_compatible import OpenAICompatibleSandbox
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-
-
-@pytest.fixture
-def model(settings):
-    """A model on loopback that a chat asks, and nobody after it."""
-    with OpenAICompatibleSandbox() as sandbox:
-        for name, value in sandbox.settings().items():
-            setattr(settings, name, value)
-        settings.CHAT_PROVIDERS = ["openai_compatible"]
-        yield sandbox
 
 
 def at_once(work):

@@ -11,19 +11,8 @@ from analysis.chat import answering, ending, services
 from analysis.chat.models import ChatMessage, ChatSession
 from analysis.models import PostAnalysis
 from analysis.tests.talking import answer_row, finished, session_of
-from sandbox.openai_compatible import OpenAICompatibleSandbox
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-
-
-@pytest.fixture
-def model(settings):
-    """A model on loopback that a chat asks, and nobody after it."""
-    with OpenAICompatibleSandbox() as sandbox:
-        for name, value in sandbox.settings().items():
-            setattr(settings, name, value)
-        settings.CHAT_PROVIDERS = ["openai_compatible"]
-        yield sandbox
 
 
 def outcome_of(work):

@@ -13,9 +13,8 @@ from analysis.chat.stream import words_told
 from analysis.prompting import chat_version
 from analysis.providers import PROVIDERS
 from analysis.providers.contract import Completion, Piece
-from analysis.tests.talking import answer_row, session_of, watch
+from analysis.tests.talking import answer_beside, answer_row, session_of, watch
 from core import redis
-from sandbox.openai_compatible import OpenAICompatibleSandbox
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -46,30 +45,6 @@ def speaker(settings, monkeypatch):
     Speaker.may_end.set()
 
 
-@pytest.fixture
-def model(settings):
-    """A model on loopback that a chat asks, and nobody after it."""
-    with OpenAICompatibleSandbox() as sandbox:
-        for name, value in sandbox.settings().items():
-            setattr(settings, name, value)
-        settings.CHAT_PROVIDERS = ["openai_compatible"]
-        yield sandbox
-
-
-def given(message_id):
-    """A worker of its own, on a thread."""
-
-    def work():
-        try:
-            answering.answer(message_id)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
-
-
 def until(holds, seconds=5.0):
     deadline = time.monotonic() + seconds
     while not holds():
@@ -93,7 +68,7 @@ def questions(user):
 def test_words_before_a_pause_are_kept_though_redis_loses_them_and_the_answer_is_stopped(user, speaker):
     speaker.said = [(0.0, "A "), (0.6, "B "), (0.12, "and the rest that everybody reads")]
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = given(asked)
+    worker = answer_beside(asked)
     until(lambda: "".join(words for _, words in words_told(asked)).endswith("reads"))
     time.sleep(1.0)
     redis.client().flushall()
@@ -107,7 +82,7 @@ def test_an_answer_outlives_the_loss_of_every_connection_to_the_database(user, s
     speaker.said = [(0.05, f"w{number} ") for number in range(40)]
     speaker.may_end.set()
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = given(asked)
+    worker = answer_beside(asked)
     until(lambda: answer_row(asked).content)
     lose_connections()
     worker.join()
@@ -118,7 +93,7 @@ def test_an_answer_outlives_the_loss_of_every_connection_to_the_database(user, s
 def test_an_answer_that_fails_after_the_connection_was_lost_ends_at_once_and_costs_nothing(user, model):
     model.fail("chat", status=401, delay=1.0, times=-1)
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = given(asked)
+    worker = answer_beside(asked)
     until(lambda: model.calls)
     lose_connections()
     worker.join()
@@ -138,7 +113,7 @@ def test_an_answer_whose_row_takes_no_such_end_breaks_off_at_once(user, speaker)
 def test_a_stopped_answer_says_who_spoke_and_what_it_cites(user, speaker):
     speaker.said = [(0.0, "It opens with bread [c1]. ")]
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = given(asked)
+    worker = answer_beside(asked)
     until(lambda: words_told(asked))
     services.stop(user, asked)
     told = [data["evidence_id"] for name, _, data in watch(asked, shown=26) if name == "citation"]
@@ -153,7 +128,7 @@ def test_a_stopped_answer_says_who_spoke_and_what_it_cites(user, speaker):
 def test_of_a_worker_that_died_it_is_known_who_spoke_and_not_what_it_cost(user, speaker):
     speaker.said = [(0.0, "It opens with bread [c1]. ")]
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = given(asked)
+    worker = answer_beside(asked)
     until(lambda: answer_row(asked).content)
     # Its lease is not renewed in time, which is all that others see of its death.
     ChatMessage.objects.filter(pk=asked).update(lease_until="2026-01-01T00:00:00Z")
@@ -169,7 +144,7 @@ def test_what_a_model_was_stopped_before_it_told_its_use_has_cost_is_not_known(u
     """Free it was not."""
     model.says, model.token_delay = "word " * 300, 0.01
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = given(asked)
+    worker = answer_beside(asked)
     until(lambda: answer_row(asked).content)
     services.stop(user, asked)
     worker.join()

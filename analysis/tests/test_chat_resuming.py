@@ -15,7 +15,7 @@ from analysis.chat import answering, services, tail
 from analysis.chat.models import ChatMessage
 from analysis.chat.stream import stream_of, tell
 from analysis.providers import PROVIDERS
-from analysis.tests.talking import answer_row, events_in, session_of, text_in, watch
+from analysis.tests.talking import answer_beside, answer_row, events_in, session_of, text_in, watch
 from core import redis
 from core.streams import ask_database
 
@@ -67,20 +67,6 @@ def speaker(settings, monkeypatch):
     monkeypatch.setitem(PROVIDERS, "speaker", Speaker)
     settings.CHAT_PROVIDERS = ["speaker"]
     return Speaker
-
-
-def say(message_id):
-    """A worker of its own, on a thread."""
-
-    def work():
-        try:
-            answering.answer(message_id)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
 
 
 async def browse(message_id, cuts, drop=lambda shown, body: None):
@@ -181,7 +167,7 @@ def test_a_browser_that_drops_while_a_worker_answers_shows_each_word_once(user, 
     for turn in range(10):
         speaker.words, speaker.pace = luck.choices(WORDS, k=40), 0.01 * (turn % 2)
         asked = services.ask(user, session.pk, "What?")
-        worker = say(asked)
+        worker = answer_beside(asked)
         cuts = [luck.randint(1, 900) for _ in range(10)]
         told = asyncio.run(asyncio.wait_for(browse(asked, cuts), 20))
         worker.join()
@@ -202,7 +188,7 @@ def test_whoever_comes_after_the_stream_is_gone_is_told_from_the_row(user, speak
 def test_a_stream_that_is_wiped_in_the_middle_loses_no_word_and_doubles_none(user, speaker):
     speaker.words, speaker.pace = WORDS * 12, 0.02
     asked = services.ask(user, session_of(user).pk, "What?")
-    worker = say(asked)
+    worker = answer_beside(asked)
 
     async def scenario():
         watching = asyncio.ensure_future(browse(asked, []))
