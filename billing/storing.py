@@ -20,7 +20,6 @@ from core.statements import ask
 # In one statement: each number of rows is one of its own to PostgreSQL, which keeps it prepared.
 MOST = 16
 # What is given for each: the event's id, its provider, delivery id, type, body, headers, and what it is about.
-DELIVERY = itemgetter(1, 2)
 ROW = "(%s, %s, %s, %s, %s, %s, %s, now(), 'received', 0, now(), '')"
 # It answers the ids of those that are new.
 INSERT = """
@@ -29,6 +28,7 @@ INSERT INTO billing_billingevent
 VALUES {rows} ON CONFLICT DO NOTHING RETURNING id
 """
 
+DELIVERY = itemgetter(1, 2)
 # One that was given up waits anew. Only of copies: whatever is new is stored by the one statement above.
 REVIVE = """
 UPDATE billing_billingevent SET state = 'received', attempts = 0, run_after = now(), error = ''

@@ -15,6 +15,7 @@ from analysis.chat import answering, services, tail
 from analysis.chat.models import ChatMessage
 from analysis.chat.stream import stream_of, tell
 from analysis.providers import PROVIDERS
+from analysis.providers.contract import Completion, Piece
 from analysis.tests.talking import answer_beside, answer_row, events_in, session_of, text_in, watch
 from core import redis
 from core.streams import ask_database
@@ -57,8 +58,6 @@ def speaker(settings, monkeypatch):
             return True
 
         def stream(self, messages):
-            from analysis.providers.contract import Completion, Piece
-
             for word in Speaker.words:
                 time.sleep(Speaker.pace)
                 yield Piece(text=word)
